@@ -1,0 +1,3 @@
+export * from './environment.ts';
+export * from './ids.ts';
+export * as limits from './limits.ts';
