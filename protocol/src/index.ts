@@ -1,3 +1,25 @@
-export * from './environment.ts';
-export * from './ids.ts';
-export * as limits from './limits.ts';
+// The shared language of Piton: everything that two of its programs must agree on.
+export * from './connection/connection.ts';
+export * from './connection/errors.ts';
+export * from './connection/handshake.ts';
+export type { RequestOptions } from './connection/requests.ts';
+export * from './environment/environment.ts';
+export * from './environment/node-environment.ts';
+export * from './frames/details.ts';
+export * from './frames/entries.ts';
+export * from './frames/frame.ts';
+export * from './frames/operations.ts';
+export * from './frames/results.ts';
+export * from './frames/updates.ts';
+export * from './keys/key-hash.ts';
+export * from './keys/keys.ts';
+export type * from './messages/index.ts';
+export * as messages from './messages/index.ts';
+export { INDEX_PAGE_RECORDS_MAX, OperationState } from './messages/index.ts';
+export * from './ranges/range-index.ts';
+export * from './ranges/range-record.ts';
+export * from './words/ids.ts';
+export * as limits from './words/limits.ts';
+export * from './words/opcodes.ts';
+export * from './words/statuses.ts';
+export * from './words/version.ts';

@@ -1,0 +1,83 @@
+// Entries: how keys, values and versions of a scan or a copy lie in a payload.
+//
+//   offset  size  field of one entry
+//   0       2     key bytes
+//   2       1     value tag
+//   3       1     0
+//   4       4     value bytes
+//   8       8     version: the sequence of its last write (float64)
+//   16      4     epoch under which it was written
+//   20      k     key
+//
+// The table of `count` entries comes first, then all values one after the other. Count and table
+// bytes travel in the message that owns the payload.
+
+import { MalformedFrameError } from './frame.ts';
+
+const ENTRY_BYTES = 20;
+
+export interface Entry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly valueTag: number;
+  readonly version: number;
+  readonly epoch: number;
+}
+
+export interface EncodedEntries {
+  readonly count: number;
+  readonly tableBytes: number;
+  readonly payload: Uint8Array[];
+}
+
+/** Copies keys and values: the entries may be views of memory that is used again. */
+export function encodeEntries(entries: readonly Entry[]): EncodedEntries {
+  let tableBytes = 0;
+  let valueBytes = 0;
+  for (const entry of entries) {
+    tableBytes += ENTRY_BYTES + entry.key.length;
+    valueBytes += entry.value.length;
+  }
+  const payload = Buffer.allocUnsafe(tableBytes + valueBytes);
+  let at = 0;
+  let valueAt = tableBytes;
+  for (const entry of entries) {
+    payload.writeUInt16LE(entry.key.length, at);
+    payload[at + 2] = entry.valueTag;
+    payload[at + 3] = 0;
+    payload.writeUInt32LE(entry.value.length, at + 4);
+    payload.writeDoubleLE(entry.version, at + 8);
+    payload.writeUInt32LE(entry.epoch, at + 16);
+    payload.set(entry.key, at + ENTRY_BYTES);
+    payload.set(entry.value, valueAt);
+    at += ENTRY_BYTES + entry.key.length;
+    valueAt += entry.value.length;
+  }
+  return { count: entries.length, tableBytes, payload: [payload] };
+}
+
+/** Keys and values are views into `payload`. Throws MalformedFrameError. */
+export function decodeEntries(payload: Buffer, count: number, tableBytes: number): Entry[] {
+  if (tableBytes > payload.length) throw new MalformedFrameError('entries: table is cut');
+  const entries: Entry[] = [];
+  let at = 0;
+  let valueAt = tableBytes;
+  for (let position = 0; position < count; position++) {
+    if (at + ENTRY_BYTES > tableBytes) throw new MalformedFrameError('entries: table is cut');
+    const keyEnd = at + ENTRY_BYTES + payload.readUInt16LE(at);
+    const valueEnd = valueAt + payload.readUInt32LE(at + 4);
+    if (keyEnd > tableBytes || valueEnd > payload.length) {
+      throw new MalformedFrameError('entries: key or value ends behind its frame');
+    }
+    entries.push({
+      key: payload.subarray(at + ENTRY_BYTES, keyEnd),
+      value: payload.subarray(valueAt, valueEnd),
+      valueTag: payload[at + 2] as number,
+      version: payload.readDoubleLE(at + 8),
+      epoch: payload.readUInt32LE(at + 16),
+    });
+    at = keyEnd;
+    valueAt = valueEnd;
+  }
+  return entries;
+}

@@ -1,0 +1,193 @@
+// Frames: how bytes on a link become messages, and back.
+//
+//   offset  size  field
+//   0       4     header bytes, little endian
+//   4       4     payload bytes, little endian
+//   8       h     header: a msgpack array [opcode, request id, ...]
+//   8+h     p     payload: raw bytes, laid out as the opcode says
+//
+// A frame that arrives in one chunk is sliced without a copy; one that arrives in pieces is
+// gathered in one buffer of its final size. Both sizes are checked before anything is allocated.
+
+import { Packr } from 'msgpackr';
+import { HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX } from '../words/limits.ts';
+import type { Opcode } from '../words/opcodes.ts';
+
+export const PREFIX_BYTES: number = 8;
+
+/** A header element may be anything that msgpack knows; receivers check each before use. */
+export type Header = readonly unknown[];
+
+export interface Frame {
+  readonly opcode: Opcode;
+  /** 0 when nobody waits for an answer. */
+  readonly requestId: number;
+  readonly header: Header;
+  /** A view; valid as long as the receiver wants, never written to. */
+  readonly payload: Buffer;
+}
+
+/** The peer broke the rules of the protocol. Its connection is closed, and nothing else. */
+export class MalformedFrameError extends Error {
+  readonly code = 'KV_PROTOCOL';
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'MalformedFrameError';
+  }
+}
+
+// Plain maps and arrays only: no records, no extensions that could build anything but data.
+const packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });
+
+export function packHeader(header: Header): Buffer {
+  return packr.pack(header) as Buffer;
+}
+
+export function unpackValue(bytes: Uint8Array): unknown {
+  try {
+    return packr.unpack(bytes);
+  } catch (cause) {
+    throw new MalformedFrameError('header is not msgpack', { cause });
+  }
+}
+
+export function packValue(value: unknown): Buffer {
+  return packr.pack(value) as Buffer;
+}
+
+const EMPTY: Buffer = Buffer.alloc(0);
+/** Payload chunks up to this size are copied next to the header: one write instead of many. */
+const COPY_BYTES_MAX = 32 * 1024;
+
+function byteCount(chunks: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const chunk of chunks) bytes += chunk.length;
+  return bytes;
+}
+
+/**
+ * Makes the chunks of one frame: small ones joined, large values left as they are, without a copy.
+ * Throws RangeError when header or payload is over its limit: that is the sender's bug.
+ */
+export function encodeFrame(header: Header, payload: readonly Uint8Array[] = []): Uint8Array[] {
+  const packed = packHeader(header);
+  const payloadBytes = byteCount(payload);
+  if (packed.length > HEADER_BYTES_MAX || payloadBytes > PAYLOAD_BYTES_MAX) {
+    throw new RangeError(`frame too large: header ${packed.length} B, payload ${payloadBytes} B`);
+  }
+  const prefixed = PREFIX_BYTES + packed.length;
+  const isSmall = payloadBytes <= COPY_BYTES_MAX;
+  const first = Buffer.allocUnsafe(prefixed + (isSmall ? payloadBytes : 0));
+  first.writeUInt32LE(packed.length, 0);
+  first.writeUInt32LE(payloadBytes, 4);
+  first.set(packed, PREFIX_BYTES);
+  if (!isSmall) return [first, ...payload];
+  let offset = prefixed;
+  for (const chunk of payload) {
+    first.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return [first];
+}
+
+function parseFrame(header: Buffer, payload: Buffer): Frame {
+  const fields = unpackValue(header);
+  if (!Array.isArray(fields) || fields.length < 2) {
+    throw new MalformedFrameError('header is not an array of at least opcode and request id');
+  }
+  const [opcode, requestId] = fields;
+  if (!Number.isInteger(opcode) || !Number.isInteger(requestId) || requestId < 0) {
+    throw new MalformedFrameError('opcode or request id is not a whole number');
+  }
+  return { opcode, requestId, header: fields, payload };
+}
+
+/** Cuts a stream of chunks into frames. One for each link. */
+export class FrameAssembler {
+  readonly #headerBytesMax: number;
+  readonly #payloadBytesMax: number;
+  /** The prefix, while fewer than eight bytes of it have come. */
+  readonly #prefix: Buffer = Buffer.allocUnsafe(PREFIX_BYTES);
+  #prefixFilled = 0;
+  /** The frame that is being gathered; empty between frames. */
+  #body: Buffer = EMPTY;
+  #bodyFilled = 0;
+  #headerBytes = 0;
+
+  constructor(
+    headerBytesMax: number = HEADER_BYTES_MAX,
+    payloadBytesMax: number = PAYLOAD_BYTES_MAX,
+  ) {
+    this.#headerBytesMax = headerBytesMax;
+    this.#payloadBytesMax = payloadBytesMax;
+  }
+
+  /** Calls `emit` for every frame that `chunk` completes. Throws MalformedFrameError. */
+  push(chunk: Uint8Array, emit: (frame: Frame) => void): void {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    let offset = 0;
+    while (offset < bytes.length) {
+      if (this.#body.length > 0) {
+        offset = this.#gather(bytes, offset, emit);
+        continue;
+      }
+      const whole = this.#takeWhole(bytes, offset, emit);
+      if (whole > 0) offset = whole;
+      else offset = this.#startGathering(bytes, offset, emit);
+    }
+  }
+
+  #checkSizes(headerBytes: number, payloadBytes: number): void {
+    if (headerBytes < 3 || headerBytes > this.#headerBytesMax) {
+      throw new MalformedFrameError(
+        `header of ${headerBytes} bytes, expected 3 to ${this.#headerBytesMax}`,
+      );
+    }
+    if (payloadBytes > this.#payloadBytesMax) {
+      throw new MalformedFrameError(
+        `payload of ${payloadBytes} bytes, expected at most ${this.#payloadBytesMax}`,
+      );
+    }
+  }
+
+  /** The fast path: a frame that lies whole in the chunk. Returns its end, or 0. */
+  #takeWhole(bytes: Buffer, offset: number, emit: (frame: Frame) => void): number {
+    if (this.#prefixFilled > 0 || bytes.length - offset < PREFIX_BYTES) return 0;
+    const headerBytes = bytes.readUInt32LE(offset);
+    const payloadBytes = bytes.readUInt32LE(offset + 4);
+    this.#checkSizes(headerBytes, payloadBytes);
+    const payloadAt = offset + PREFIX_BYTES + headerBytes;
+    const end = payloadAt + payloadBytes;
+    if (end > bytes.length) return 0;
+    emit(
+      parseFrame(bytes.subarray(offset + PREFIX_BYTES, payloadAt), bytes.subarray(payloadAt, end)),
+    );
+    return end;
+  }
+
+  #startGathering(bytes: Buffer, offset: number, emit: (frame: Frame) => void): number {
+    const taken = Math.min(PREFIX_BYTES - this.#prefixFilled, bytes.length - offset);
+    bytes.copy(this.#prefix, this.#prefixFilled, offset, offset + taken);
+    this.#prefixFilled += taken;
+    if (this.#prefixFilled < PREFIX_BYTES) return offset + taken;
+    this.#headerBytes = this.#prefix.readUInt32LE(0);
+    const payloadBytes = this.#prefix.readUInt32LE(4);
+    this.#checkSizes(this.#headerBytes, payloadBytes);
+    this.#body = Buffer.allocUnsafe(this.#headerBytes + payloadBytes);
+    this.#bodyFilled = 0;
+    return this.#gather(bytes, offset + taken, emit);
+  }
+
+  #gather(bytes: Buffer, offset: number, emit: (frame: Frame) => void): number {
+    const taken = Math.min(this.#body.length - this.#bodyFilled, bytes.length - offset);
+    bytes.copy(this.#body, this.#bodyFilled, offset, offset + taken);
+    this.#bodyFilled += taken;
+    if (this.#bodyFilled === this.#body.length) {
+      const body = this.#body;
+      this.#body = EMPTY;
+      this.#prefixFilled = 0;
+      emit(parseFrame(body.subarray(0, this.#headerBytes), body.subarray(this.#headerBytes)));
+    }
+    return offset + taken;
+  }
+}

@@ -1,0 +1,207 @@
+// Results of a batch: how a drive answers operations, in any order, many in one frame.
+//
+// Header: [results, 0, count, table bytes, index version, wait ms, news]. `index version` is the
+// newest that the drive knows; `news` is null or [since, version, records, addresses], when the
+// drive knows records that the client's index version lacks. Payload: a table, then all values.
+//
+//   offset  size  field of one result
+//   0       4     operation id
+//   4       1     status
+//   5       1     flags (bit 0: the key existed)
+//   6       1     value tag
+//   7       1     0
+//   8       4     value bytes
+//   12      8     version (float64), 0 when there is none
+//
+// The value of a status that is not ok is a msgpack map: its detail (see details.ts).
+
+import { OPERATIONS_PER_FRAME_MAX } from '../words/limits.ts';
+import { Opcode } from '../words/opcodes.ts';
+import { encodeFrame, type Frame, MalformedFrameError } from './frame.ts';
+
+export const ResultFlag = { existed: 1 } as const;
+
+const RESULT_BYTES = 20;
+const EMPTY = new Uint8Array(0);
+/** Values up to this size are copied when added; larger ones are sent as they are. */
+const COPY_BYTES_MAX = 4096;
+const START_BYTES = 8192;
+
+export interface ResultsContext {
+  readonly indexVersion: number;
+  /** Estimate of how long an operation waits here, in ms. */
+  readonly waitMs: number;
+  readonly news: unknown;
+}
+
+/** Gathers the results for one connection. Used again after `finish`. */
+export class ResultsWriter {
+  #table: Buffer = Buffer.allocUnsafe(START_BYTES);
+  #tableBytes = 0;
+  /** Small values, copied here one after the other; large ones lie between the pieces. */
+  #copied: Buffer = Buffer.allocUnsafe(START_BYTES);
+  #copiedFrom = 0;
+  #copiedTo = 0;
+  #values: Uint8Array[] = [];
+  #valueBytes = 0;
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get payloadBytes(): number {
+    return this.#tableBytes + this.#valueBytes;
+  }
+
+  /**
+   * `value` up to 4096 bytes is copied at once; a larger one must stay unchanged until it is sent:
+   * pass `isStable` false for a view of memory that will be used again, and it is copied too.
+   */
+  add(
+    operationId: number,
+    status: number,
+    flags: number,
+    version: number,
+    valueTag: number,
+    value: Uint8Array = EMPTY,
+    isStable: boolean = true,
+  ): void {
+    if (this.#tableBytes + RESULT_BYTES > this.#table.length) this.#growTable();
+    const table = this.#table;
+    const at = this.#tableBytes;
+    table.writeUInt32LE(operationId, at);
+    table[at + 4] = status;
+    table[at + 5] = flags;
+    table[at + 6] = valueTag;
+    table[at + 7] = 0;
+    table.writeUInt32LE(value.length, at + 8);
+    table.writeDoubleLE(version, at + 12);
+    this.#tableBytes = at + RESULT_BYTES;
+    this.#count++;
+    if (value.length > 0) this.#addValue(value, isStable);
+  }
+
+  /** The chunks of the frame; the writer is empty afterwards. */
+  finish(context: ResultsContext): Uint8Array[] {
+    this.#closePiece();
+    const header = [
+      Opcode.results,
+      0,
+      this.#count,
+      this.#tableBytes,
+      context.indexVersion,
+      context.waitMs,
+      context.news,
+    ];
+    const table = this.#table.subarray(0, this.#tableBytes);
+    const chunks = encodeFrame(header, [table, ...this.#values]);
+    if (chunks.length > 1) {
+      this.#table = Buffer.allocUnsafe(START_BYTES);
+      this.#copied = Buffer.allocUnsafe(START_BYTES);
+    }
+    this.#tableBytes = 0;
+    this.#copiedFrom = 0;
+    this.#copiedTo = 0;
+    this.#values = [];
+    this.#valueBytes = 0;
+    this.#count = 0;
+    return chunks;
+  }
+
+  #addValue(value: Uint8Array, isStable: boolean): void {
+    this.#valueBytes += value.length;
+    if (value.length > COPY_BYTES_MAX) {
+      this.#closePiece();
+      this.#values.push(isStable ? value : Buffer.from(value));
+      return;
+    }
+    if (this.#copiedTo + value.length > this.#copied.length) this.#newPiece(value.length);
+    this.#copied.set(value, this.#copiedTo);
+    this.#copiedTo += value.length;
+  }
+
+  #closePiece(): void {
+    if (this.#copiedTo === this.#copiedFrom) return;
+    this.#values.push(this.#copied.subarray(this.#copiedFrom, this.#copiedTo));
+    this.#copiedFrom = this.#copiedTo;
+  }
+
+  #newPiece(bytes: number): void {
+    this.#closePiece();
+    this.#copied = Buffer.allocUnsafe(Math.max(bytes, Math.min(this.#copied.length * 2, 262_144)));
+    this.#copiedFrom = 0;
+    this.#copiedTo = 0;
+  }
+
+  #growTable(): void {
+    const grown = Buffer.allocUnsafe(this.#table.length * 2);
+    this.#table.copy(grown, 0, 0, this.#tableBytes);
+    this.#table = grown;
+  }
+}
+
+/** Walks the results of a frame without making objects; see BatchReader. */
+export class ResultsReader {
+  readonly count: number;
+  readonly indexVersion: number;
+  readonly waitMs: number;
+  readonly news: unknown;
+
+  operationId = 0;
+  status = 0;
+  flags = 0;
+  valueTag = 0;
+  version = 0;
+  valueBytes = 0;
+
+  readonly #payload: Buffer;
+  #remaining: number;
+  #tableAt = 0;
+  #valueAt: number;
+
+  constructor(frame: Frame) {
+    const [, , count, tableBytes, indexVersion, waitMs, news] = frame.header;
+    if (
+      !Number.isInteger(count) ||
+      (count as number) < 0 ||
+      (count as number) > OPERATIONS_PER_FRAME_MAX
+    ) {
+      throw new MalformedFrameError(`results: count is ${count}`);
+    }
+    if (tableBytes !== (count as number) * RESULT_BYTES || tableBytes > frame.payload.length) {
+      throw new MalformedFrameError('results: table bytes and count disagree');
+    }
+    this.count = count as number;
+    this.indexVersion = typeof indexVersion === 'number' ? indexVersion : 0;
+    this.waitMs = typeof waitMs === 'number' ? waitMs : 0;
+    this.news = news;
+    this.#payload = frame.payload;
+    this.#remaining = this.count;
+    this.#valueAt = tableBytes;
+  }
+
+  next(): boolean {
+    if (this.#remaining === 0) return false;
+    this.#remaining--;
+    const payload = this.#payload;
+    const at = this.#tableAt;
+    this.#valueAt += this.valueBytes;
+    this.operationId = payload.readUInt32LE(at);
+    this.status = payload[at + 4] as number;
+    this.flags = payload[at + 5] as number;
+    this.valueTag = payload[at + 6] as number;
+    this.valueBytes = payload.readUInt32LE(at + 8);
+    this.version = payload.readDoubleLE(at + 12);
+    this.#tableAt = at + RESULT_BYTES;
+    if (this.#valueAt + this.valueBytes > payload.length) {
+      throw new MalformedFrameError('results: a value ends behind its frame');
+    }
+    return true;
+  }
+
+  /** A view of the current value: copy what outlives the handling of this frame. */
+  value(): Buffer {
+    return this.#payload.subarray(this.#valueAt, this.#valueAt + this.valueBytes);
+  }
+}

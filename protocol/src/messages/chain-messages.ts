@@ -1,0 +1,160 @@
+// What chain members tell each other beside updates (frames/updates.ts).
+//
+// Every message names range and epoch; a member takes only its own epoch, from the neighbour that
+// this epoch gives it. Older: refused with the record. Newer: parked until its own record arrives.
+
+import type { RangeRecord } from '../ranges/range-record.ts';
+import type { Epoch, RangeId, Sequence } from '../words/ids.ts';
+import { SCAN_ENTRIES_MAX } from '../words/limits.ts';
+import { Opcode } from '../words/opcodes.ts';
+import { epochField, keyField, rangeIdField, recordField, sequenceField } from './fields.ts';
+import {
+  boolean,
+  bytes,
+  integer,
+  list,
+  type MessageType,
+  messageType,
+  object,
+  optional,
+} from './schema.ts';
+
+/** One way, to the predecessor: every member behind me and I have everything up to `sequence`. */
+export interface Acknowledgement {
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  /** Cumulative. */
+  readonly sequence: Sequence;
+}
+export interface Acknowledge {
+  readonly ranges: readonly Acknowledgement[];
+}
+const acknowledgement = object<Acknowledgement>({
+  range: rangeIdField,
+  epoch: epochField,
+  sequence: sequenceField,
+});
+export const acknowledge: MessageType<Acknowledge> = messageType(
+  'acknowledge',
+  Opcode.acknowledge,
+  {
+    ranges: list(acknowledgement, 4_096),
+  },
+);
+
+/** One way, to the predecessor: an update did not fit (gap or other epoch): ask chainState, resend. */
+export interface UpdatesRefused {
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  readonly sequence: Sequence;
+}
+export const updatesRefused: MessageType<UpdatesRefused> = messageType(
+  'updatesRefused',
+  Opcode.updatesRefused,
+  {
+    range: rangeIdField,
+    epoch: epochField,
+    sequence: sequenceField,
+  },
+);
+
+/** From predecessor to successor at the start of an epoch or of a connection: how far are you? */
+export interface ChainState {
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  /** What the predecessor has, and up to where it knows everything to be acknowledged. */
+  readonly sequence: Sequence;
+  readonly acknowledged: Sequence;
+}
+export const chainState: MessageType<ChainState> = messageType('chainState', Opcode.chainState, {
+  range: rangeIdField,
+  epoch: epochField,
+  sequence: sequenceField,
+  acknowledged: sequenceField,
+});
+export interface ChainStateAnswer {
+  /** Last sequence in the successor's log, and its own acknowledged watermark. */
+  readonly sequence: Sequence;
+  readonly acknowledged: Sequence;
+}
+export const chainStateAnswer: MessageType<ChainStateAnswer> = messageType(
+  'chainStateAnswer',
+  Opcode.answer,
+  {
+    sequence: sequenceField,
+    acknowledged: sequenceField,
+  },
+);
+
+/** A split, passed down the chain at one place in the order of writes. */
+export interface ChainSplit {
+  readonly left: RangeRecord;
+  readonly right: RangeRecord;
+  /** Last sequence before the cut: the receiver must have exactly this. */
+  readonly sequence: Sequence;
+}
+export const chainSplit: MessageType<ChainSplit> = messageType('chainSplit', Opcode.chainSplit, {
+  left: recordField,
+  right: recordField,
+  sequence: sequenceField,
+});
+
+/** A page of the background copy to a syncing member; the payload holds entries. */
+export interface CopyPage {
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  readonly count: number;
+  readonly tableBytes: number;
+  /** First page of this copy: the receiver throws away what an earlier copy brought. */
+  readonly isFirst: boolean;
+  /** Sequence of the official tail when the copy began: live updates continue behind it. */
+  readonly baseSequence: Sequence;
+  readonly from: Uint8Array;
+  /** First key behind this page; undefined when the copy is complete. */
+  readonly next: Uint8Array | undefined;
+}
+export const copyPage: MessageType<CopyPage> = messageType('copyPage', Opcode.copyPage, {
+  range: rangeIdField,
+  epoch: epochField,
+  count: integer(0, SCAN_ENTRIES_MAX),
+  tableBytes: integer(),
+  isFirst: boolean,
+  baseSequence: sequenceField,
+  from: keyField,
+  next: optional(keyField),
+});
+
+/** Behind the last page: what must travel beside the entries, and what must match. */
+export interface CopyFinished {
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  readonly entries: number;
+  /** Session table of the range, as the drive saves it. */
+  readonly sessions: Uint8Array;
+  readonly baseSequence: Sequence;
+}
+export const copyFinished: MessageType<CopyFinished> = messageType(
+  'copyFinished',
+  Opcode.copyFinished,
+  {
+    range: rangeIdField,
+    epoch: epochField,
+    entries: integer(),
+    sessions: bytes(900_000),
+    baseSequence: sequenceField,
+  },
+);
+export interface CopyFinishedAnswer {
+  readonly isComplete: boolean;
+  readonly entries: number;
+  readonly sequence: Sequence;
+}
+export const copyFinishedAnswer: MessageType<CopyFinishedAnswer> = messageType(
+  'copyFinishedAnswer',
+  Opcode.answer,
+  {
+    isComplete: boolean,
+    entries: integer(),
+    sequence: sequenceField,
+  },
+);

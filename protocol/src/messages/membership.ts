@@ -1,0 +1,166 @@
+// What a drive and the metadata server tell each other about the drive itself.
+//
+// The drive dials; commands come back on the same connection (range-commands.ts), so a drive behind
+// a firewall works and a dead connection is noticed by both.
+
+import type { DriveAddress, RangeRecord } from '../ranges/range-record.ts';
+import type { DriveId, Epoch, Incarnation, IndexVersion, RangeId, Sequence } from '../words/ids.ts';
+import { Opcode } from '../words/opcodes.ts';
+import {
+  addressField,
+  driveIdField,
+  epochField,
+  incarnationField,
+  indexVersionField,
+  rangeIdField,
+  recordField,
+  sequenceField,
+} from './fields.ts';
+import {
+  amount,
+  boolean,
+  integer,
+  list,
+  type MessageType,
+  messageType,
+  object,
+  text,
+} from './schema.ts';
+
+const RANGES_PER_DRIVE_MAX = 100_000;
+
+/** A range copy that a drive has on its device when it registers. */
+export interface HeldRange {
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  readonly sequence: Sequence;
+}
+
+export interface RegisterDrive {
+  readonly drive: DriveId;
+  readonly address: string;
+  readonly incarnation: Incarnation;
+  /** Random text made once on the data folder: two folders can never claim one drive id. */
+  readonly folderId: string;
+  readonly zone: string;
+  readonly capacityBytes: number;
+  readonly bandwidthBytesPerSecond: number;
+  readonly held: readonly HeldRange[];
+}
+export const registerDrive: MessageType<RegisterDrive> = messageType(
+  'registerDrive',
+  Opcode.registerDrive,
+  {
+    drive: driveIdField,
+    address: text(300),
+    incarnation: incarnationField,
+    folderId: text(64),
+    zone: text(64),
+    capacityBytes: integer(),
+    bandwidthBytesPerSecond: integer(),
+    held: list(
+      object<HeldRange>({ range: rangeIdField, epoch: epochField, sequence: sequenceField }),
+      RANGES_PER_DRIVE_MAX,
+    ),
+  },
+);
+
+export interface RegisterAnswer {
+  readonly leaseMs: number;
+  readonly heartbeatMs: number;
+  /** Every record whose chain names this drive: what it must hold, and drop all else. */
+  readonly records: readonly RangeRecord[];
+  readonly addresses: readonly DriveAddress[];
+  readonly indexVersion: IndexVersion;
+}
+export const registerAnswer: MessageType<RegisterAnswer> = messageType(
+  'registerAnswer',
+  Opcode.answer,
+  {
+    leaseMs: integer(1),
+    heartbeatMs: integer(1),
+    records: list(recordField, RANGES_PER_DRIVE_MAX),
+    addresses: list(addressField, 4_096),
+    indexVersion: indexVersionField,
+  },
+);
+
+/** Counters of one range on one drive since its last heartbeat, except where "now" is said. */
+export interface RangeReport {
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  /** Now. */
+  readonly keys: number;
+  /** Now: keys and values. */
+  readonly bytes: number;
+  readonly reads: number;
+  readonly writes: number;
+  readonly readBytes: number;
+  readonly writtenBytes: number;
+}
+
+export interface Heartbeat {
+  readonly drive: DriveId;
+  readonly incarnation: Incarnation;
+  /** Time that the counters cover. */
+  readonly intervalMs: number;
+  readonly usedBytes: number;
+  readonly isFull: boolean;
+  readonly storeFailed: boolean;
+  readonly ranges: readonly RangeReport[];
+  readonly indexVersion: IndexVersion;
+}
+export const heartbeat: MessageType<Heartbeat> = messageType('heartbeat', Opcode.heartbeat, {
+  drive: driveIdField,
+  incarnation: incarnationField,
+  intervalMs: amount,
+  usedBytes: integer(),
+  isFull: boolean,
+  storeFailed: boolean,
+  ranges: list(
+    object<RangeReport>({
+      range: rangeIdField,
+      epoch: epochField,
+      keys: integer(),
+      bytes: integer(),
+      reads: integer(),
+      writes: integer(),
+      readBytes: integer(),
+      writtenBytes: integer(),
+    }),
+    RANGES_PER_DRIVE_MAX,
+  ),
+  indexVersion: indexVersionField,
+});
+
+export interface HeartbeatAnswer {
+  readonly indexVersion: IndexVersion;
+  /** Addresses of drives that changed since the heartbeat's index version. */
+  readonly addresses: readonly DriveAddress[];
+}
+export const heartbeatAnswer: MessageType<HeartbeatAnswer> = messageType(
+  'heartbeatAnswer',
+  Opcode.answer,
+  {
+    indexVersion: indexVersionField,
+    addresses: list(addressField, 4_096),
+  },
+);
+
+/** From the official tail: the syncing member behind it has everything up to `sequence`. */
+export interface SyncFinished {
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  readonly target: DriveId;
+  readonly sequence: Sequence;
+}
+export const syncFinished: MessageType<SyncFinished> = messageType(
+  'syncFinished',
+  Opcode.syncFinished,
+  {
+    range: rangeIdField,
+    epoch: epochField,
+    target: driveIdField,
+    sequence: sequenceField,
+  },
+);
