@@ -23,6 +23,8 @@ export interface Hello {
   readonly cluster: ClusterId | undefined;
   /** Whom the caller believes to have dialled; undefined when it knows only the address. */
   readonly expects: string | undefined;
+  /** Which life of a drive is calling; undefined or 0 for others. */
+  readonly incarnation: number | undefined;
   /** For the operator: program and version. */
   readonly software: string;
 }
@@ -35,6 +37,7 @@ export const hello: MessageType<Hello> = messageType('hello', Opcode.hello, {
   node: text(64),
   cluster: optional(clusterIdField),
   expects: optional(text(64)),
+  incarnation: optional(integer(0, 0xffff_ffff)),
   software: text(100),
 });
 
