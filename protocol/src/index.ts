@@ -1,18 +1,24 @@
 // The shared language of Piton: everything that two of its programs must agree on.
 export * from './connection/connection.ts';
+export * from './connection/dial.ts';
 export * from './connection/errors.ts';
-export * from './connection/handshake.ts';
+export type { Self } from './connection/greeting.ts';
 export type { RequestOptions } from './connection/requests.ts';
+export * from './connection/serve.ts';
 export * from './environment/environment.ts';
 export * from './environment/node-environment.ts';
+export { isKeyTooLarge, isValueTooLarge } from './frames/checks.ts';
 export * from './frames/details.ts';
 export * from './frames/entries.ts';
 export * from './frames/frame.ts';
+export { MalformedFrameError, packValue, unpackValue } from './frames/msgpack.ts';
+export * from './frames/news.ts';
 export * from './frames/operations.ts';
 export * from './frames/results.ts';
 export * from './frames/updates.ts';
 export * from './keys/key-hash.ts';
 export * from './keys/keys.ts';
+export { NodeKind } from './messages/handshake.ts';
 export type * from './messages/index.ts';
 export * as messages from './messages/index.ts';
 export { INDEX_PAGE_RECORDS_MAX, OperationState } from './messages/index.ts';

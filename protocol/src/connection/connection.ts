@@ -1,19 +1,18 @@
 // One multiplexed connection between two programs of a cluster, after a handshake.
 //
 // Both sides send frames at any time; requests carry an id and are answered in any order. A peer
-// that does not read is not read from (and closed when it owes too much), a silent peer is pinged
-// and then closed, a malformed frame closes this connection and nothing else.
+// that does not read is closed when too much waits for it, a silent peer is pinged and then closed,
+// a malformed frame closes this connection and nothing else.
+//
+// The side that accepted the connection stops reading from a peer that does not read; the side that
+// dialled always reads. If both stopped, each would wait for the other for ever.
 //
 // Not here: what the frames mean. Batches and updates have no request id; their owners match them.
 
 import type { Clock, Environment, Link, Timer } from '../environment/environment.ts';
 import { type Detail, encodeDetail } from '../frames/details.ts';
-import {
-  encodeFrame,
-  type Frame,
-  type FrameAssembler,
-  MalformedFrameError,
-} from '../frames/frame.ts';
+import { encodeFrame, type Frame, type FrameAssembler } from '../frames/frame.ts';
+import { MalformedFrameError } from '../frames/msgpack.ts';
 import { cancel } from '../messages/client-messages.ts';
 import { goodbye, type NodeKind } from '../messages/handshake.ts';
 import type { MessageType } from '../messages/schema.ts';
@@ -39,7 +38,10 @@ export interface Peer {
 export interface ConnectionHandlers {
   /** A frame that is not the connection's own business. What it throws closes the connection. */
   frame(connection: Connection, frame: Frame): void;
-  /** Exactly once, last. No reason: we closed it. */
+  /**
+   * Exactly once, last; also from within a send that found the peer not reading. No reason: we
+   * closed it.
+   */
   closed(connection: Connection, reason?: Error): void;
 }
 
@@ -57,23 +59,26 @@ export class Connection {
   readonly #handlers: ConnectionHandlers;
   readonly #requests: Requests;
   readonly #assembler: FrameAssembler;
+  readonly #isServed: boolean;
   #link: Link | undefined;
   #lastHeardMs: number;
   #pingTimer: Timer | undefined;
   #isPaused = false;
 
-  /** Made by `dial` and `serve` (handshake.ts) only. */
+  /** Made by `dial` and `serve` (dial.ts, serve.ts) only. */
   constructor(
     environment: Environment,
     peer: Peer,
     handlers: ConnectionHandlers,
     assembler: FrameAssembler,
+    isServed: boolean,
   ) {
     this.peer = peer;
     this.#clock = environment.clock;
     this.#handlers = handlers;
     this.#requests = new Requests(environment.clock);
     this.#assembler = assembler;
+    this.#isServed = isServed;
     this.#lastHeardMs = this.#clock.nowMs();
   }
 
@@ -99,7 +104,7 @@ export class Connection {
     const buffered = link.bufferedBytes;
     if (buffered > SEND_BUFFER_BYTES_MAX) {
       this.#end(new ConnectionClosedError(`peer does not read: ${buffered} bytes wait for it`));
-    } else if (buffered > SEND_BUFFER_BYTES_HIGH && !this.#isPaused) {
+    } else if (this.#isServed && buffered > SEND_BUFFER_BYTES_HIGH && !this.#isPaused) {
       this.#isPaused = true;
       link.pause();
     }
@@ -123,7 +128,12 @@ export class Connection {
     options.signal?.throwIfAborted();
     if (this.#link === undefined) throw new ConnectionClosedError('the connection has ended');
     const { id, answer } = this.#requests.add(options, (given) => this.#cancelRequest(given));
-    this.sendFrame(encodeFrame([type.opcode, id, type.encode(message)], options.payload));
+    try {
+      this.sendFrame(encodeFrame([type.opcode, id, type.encode(message)], options.payload));
+    } catch (error) {
+      this.#requests.drop(id);
+      throw error;
+    }
     const frame = await answer;
     return { body: answerType.decode(frame.header[2]), payload: frame.payload };
   }
@@ -157,11 +167,16 @@ export class Connection {
     try {
       this.#assembler.push(chunk, (frame) => this.handleFrame(frame));
     } catch (error) {
-      const reason = error instanceof Error ? error : new Error(String(error));
-      const status = error instanceof MalformedFrameError ? Status.malformed : Status.internal;
-      this.notify(goodbye, { status, message: reason.message.slice(0, 1000) });
-      this.#end(reason);
+      this.fail(error);
     }
+  }
+
+  /** Something that came from the peer cannot be handled: tells it and ends the connection. */
+  fail(error: unknown): void {
+    const reason = error instanceof Error ? error : new Error(String(error));
+    const status = error instanceof MalformedFrameError ? Status.malformed : Status.internal;
+    this.notify(goodbye, { status, message: reason.message.slice(0, 1000) });
+    this.#end(reason);
   }
 
   handleDrain(): void {

@@ -3,8 +3,10 @@
 
 import type { Clock, Timer } from '../environment/environment.ts';
 import { decodeDetail } from '../frames/details.ts';
-import { type Frame, MalformedFrameError } from '../frames/frame.ts';
+import type { Frame } from '../frames/frame.ts';
+import { MalformedFrameError } from '../frames/msgpack.ts';
 import { Opcode } from '../words/opcodes.ts';
+import { Status } from '../words/statuses.ts';
 import { RefusedError, RequestTimeoutError } from './errors.ts';
 
 interface Waiting {
@@ -42,7 +44,9 @@ export class Requests {
     cancel: (id: number) => void,
   ): { id: number; answer: Promise<Frame> } {
     if (this.#waiting.size >= REQUESTS_MAX) {
-      throw new RefusedError(103, { message: `more than ${REQUESTS_MAX} requests wait already` });
+      throw new RefusedError(Status.overloaded, {
+        message: `more than ${REQUESTS_MAX} requests wait already`,
+      });
     }
     const id = this.#takeId();
     const answer = new Promise<Frame>((resolve, reject) => {
@@ -62,7 +66,15 @@ export class Requests {
     return { id, answer };
   }
 
-  /** Settles the request that an answer or refusal belongs to; a late one is nobody's any more. */
+  /** Forgets a request that was never sent. */
+  drop(id: number): void {
+    this.#take(id);
+  }
+
+  /**
+   * Settles the request that an answer or refusal belongs to; a late one is nobody's any more.
+   * Throws MalformedFrameError, after the request has been rejected with it.
+   */
   settle(frame: Frame): void {
     const waiting = this.#take(frame.requestId);
     if (waiting === undefined) return;
@@ -70,9 +82,12 @@ export class Requests {
       waiting.resolve(frame);
       return;
     }
-    const status = frame.header[2];
-    if (typeof status !== 'number') throw new MalformedFrameError('refusal without a status');
-    waiting.reject(new RefusedError(status, decodeDetail(frame.payload)));
+    try {
+      waiting.reject(refusalFrom(frame));
+    } catch (error) {
+      waiting.reject(error);
+      throw error;
+    }
   }
 
   failAll(error: Error): void {
@@ -94,4 +109,12 @@ export class Requests {
     this.#nextId = id === REQUEST_ID_MAX ? 1 : id + 1;
     return id;
   }
+}
+
+function refusalFrom(frame: Frame): RefusedError {
+  const status = frame.header[2];
+  if (!Number.isInteger(status) || (status as number) <= Status.ok || (status as number) > 255) {
+    throw new MalformedFrameError('refusal without a status that refuses');
+  }
+  return new RefusedError(status as number, decodeDetail(frame.payload));
 }

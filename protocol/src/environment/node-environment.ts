@@ -14,11 +14,16 @@ import type {
   UnboundLink,
 } from './environment.ts';
 
+/** Node's longest timer, 24 days. */
+const TIMER_MS_MAX = 2_147_483_647;
+/** How long a closed link may take to send its last words. */
+const LINGER_MS_MAX = 1_000;
+
 const nodeClock: Clock = {
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
   setTimer(delayMs, run) {
-    const timer = setTimeout(run, Math.min(delayMs, 2_147_483_647));
+    const timer = setTimeout(run, Math.min(Math.ceil(delayMs), TIMER_MS_MAX));
     return { cancel: () => clearTimeout(timer) };
   },
   defer(run) {
@@ -49,12 +54,15 @@ export function formatAddress(host: string, port: number): string {
 class SocketLink implements Link {
   readonly remoteAddress: string;
   readonly #socket: Socket;
+  #isClosing = false;
 
   constructor(socket: Socket, events: LinkEvents) {
     this.#socket = socket;
     this.remoteAddress = formatAddress(socket.remoteAddress ?? '?', socket.remotePort ?? 0);
     let failure: Error | undefined;
-    socket.on('data', (chunk) => events.data(chunk as Uint8Array));
+    socket.on('data', (chunk) => {
+      if (!this.#isClosing) events.data(chunk as Uint8Array);
+    });
     socket.on('drain', () => events.drain());
     socket.on('error', (error) => {
       failure = error;
@@ -88,10 +96,19 @@ class SocketLink implements Link {
     this.#socket.resume();
   }
 
-  /** Lets what was sent go out, but not for ever: a peer that does not read is cut off. */
+  /**
+   * Lets what was sent go out, but not for ever: a peer that does not read is cut off. Reads on
+   * meanwhile, because a socket closed with unread bytes throws away what it still had to send.
+   */
   close(): void {
-    this.#socket.destroySoon();
-    setTimeout(() => this.#socket.destroy(), 1_000).unref();
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS_MAX);
+    socket.once('close', () => clearTimeout(timer));
+    socket.end();
+    socket.resume();
   }
 }
 
@@ -107,7 +124,7 @@ function unboundLink(socket: Socket): UnboundLink {
     bind(events) {
       const link = new SocketLink(socket, events);
       socket.off('error', remember);
-      if (socket.destroyed) setImmediate(() => events.close(earlyError));
+      if (socket.closed) setImmediate(() => events.close(earlyError));
       return link;
     },
   };
@@ -116,6 +133,7 @@ function unboundLink(socket: Socket): UnboundLink {
 function connectSocket(address: string, signal?: AbortSignal): Promise<UnboundLink> {
   const { host, port } = parseAddress(address);
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const socket = connect({ host, port });
     const abort = (): void => {
       socket.destroy();

@@ -12,7 +12,8 @@ import {
   recordToWire,
 } from '../ranges/range-record.ts';
 import { RECORDS_PER_REPLY_MAX, TIMEOUT_MS_MAX } from '../words/limits.ts';
-import { MalformedFrameError, packValue, unpackValue } from './frame.ts';
+import { checkCount } from './checks.ts';
+import { MalformedFrameError, packValue, unpackValue } from './msgpack.ts';
 
 export interface Detail {
   /** For people: what was expected, what came. Never a key or a value. */
@@ -41,38 +42,49 @@ function listOf<T>(value: unknown, parse: (item: unknown) => T): T[] {
   if (!Array.isArray(value) || value.length > 4 * RECORDS_PER_REPLY_MAX) {
     throw new MalformedFrameError('detail: expected a bounded list');
   }
-  return value.map(parse);
-}
-
-function numberFrom(value: unknown): number {
-  if (typeof value !== 'number' || !(value >= 0)) {
-    throw new MalformedFrameError('detail: expected a number from 0');
+  try {
+    return value.map(parse);
+  } catch (cause) {
+    throw new MalformedFrameError(`detail: ${(cause as Error).message}`, { cause });
   }
-  return value;
 }
 
-/** Throws MalformedFrameError or InvalidRecordError for anything that is not a detail. */
+type Fields = { readonly [K in keyof Detail]?: unknown };
+
+/** Fields that nobody knows are passed over. Throws MalformedFrameError for a field of a wrong kind. */
 export function decodeDetail(bytes: Uint8Array): Detail {
   if (bytes.length === 0) return {};
   const wire = unpackValue(bytes);
   if (typeof wire !== 'object' || wire === null || Array.isArray(wire)) {
     throw new MalformedFrameError('detail: expected a map');
   }
-  const fields = wire as Record<string, unknown>;
+  const fields: Fields = wire;
   const detail: { -readonly [K in keyof Detail]: Detail[K] } = {};
-  if (typeof fields['message'] === 'string') {
-    detail.message = fields['message'].slice(0, MESSAGE_CHARS_MAX);
+  if (typeof fields.message === 'string') {
+    detail.message = fields.message.slice(0, MESSAGE_CHARS_MAX);
   }
-  if (fields['retryAfterMs'] !== undefined) {
-    detail.retryAfterMs = Math.min(numberFrom(fields['retryAfterMs']), TIMEOUT_MS_MAX);
+  if (isGiven(fields.retryAfterMs)) {
+    detail.retryAfterMs = Math.min(amountFrom(fields.retryAfterMs), TIMEOUT_MS_MAX);
   }
-  if (fields['records'] !== undefined) detail.records = listOf(fields['records'], recordFromWire);
-  if (fields['addresses'] !== undefined) {
-    detail.addresses = listOf(fields['addresses'], addressFromWire);
-  }
-  if (fields['indexVersion'] !== undefined)
-    detail.indexVersion = numberFrom(fields['indexVersion']);
-  if (fields['version'] !== undefined) detail.version = numberFrom(fields['version']);
-  if (fields['epoch'] !== undefined) detail.epoch = numberFrom(fields['epoch']);
+  if (isGiven(fields.records)) detail.records = listOf(fields.records, recordFromWire);
+  if (isGiven(fields.addresses)) detail.addresses = listOf(fields.addresses, addressFromWire);
+  if (isGiven(fields.indexVersion)) detail.indexVersion = counterFrom(fields.indexVersion);
+  if (isGiven(fields.version)) detail.version = counterFrom(fields.version);
+  if (isGiven(fields.epoch)) detail.epoch = counterFrom(fields.epoch);
   return detail;
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+function counterFrom(value: unknown): number {
+  return checkCount('detail', value, Number.MAX_SAFE_INTEGER);
+}
+
+function amountFrom(value: unknown): number {
+  if (typeof value !== 'number' || !(value >= 0)) {
+    throw new MalformedFrameError('detail: expected a number from 0');
+  }
+  return value;
 }

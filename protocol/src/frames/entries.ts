@@ -12,7 +12,9 @@
 // The table of `count` entries comes first, then all values one after the other. Count and table
 // bytes travel in the message that owns the payload.
 
-import { MalformedFrameError } from './frame.ts';
+import { SCAN_ENTRIES_MAX } from '../words/limits.ts';
+import { checkCount, isKeyTooLarge, isValueTooLarge } from './checks.ts';
+import { MalformedFrameError } from './msgpack.ts';
 
 const ENTRY_BYTES = 20;
 
@@ -58,26 +60,38 @@ export function encodeEntries(entries: readonly Entry[]): EncodedEntries {
 
 /** Keys and values are views into `payload`. Throws MalformedFrameError. */
 export function decodeEntries(payload: Buffer, count: number, tableBytes: number): Entry[] {
-  if (tableBytes > payload.length) throw new MalformedFrameError('entries: table is cut');
+  checkCount('entries: count', count, SCAN_ENTRIES_MAX);
+  checkCount('entries: table bytes', tableBytes, payload.length);
   const entries: Entry[] = [];
   let at = 0;
   let valueAt = tableBytes;
   for (let position = 0; position < count; position++) {
     if (at + ENTRY_BYTES > tableBytes) throw new MalformedFrameError('entries: table is cut');
-    const keyEnd = at + ENTRY_BYTES + payload.readUInt16LE(at);
-    const valueEnd = valueAt + payload.readUInt32LE(at + 4);
-    if (keyEnd > tableBytes || valueEnd > payload.length) {
-      throw new MalformedFrameError('entries: key or value ends behind its frame');
-    }
-    entries.push({
-      key: payload.subarray(at + ENTRY_BYTES, keyEnd),
-      value: payload.subarray(valueAt, valueEnd),
-      valueTag: payload[at + 2] as number,
-      version: payload.readDoubleLE(at + 8),
-      epoch: payload.readUInt32LE(at + 16),
-    });
-    at = keyEnd;
-    valueAt = valueEnd;
+    const entry = decodeEntry(payload, at, tableBytes, valueAt);
+    entries.push(entry);
+    at += ENTRY_BYTES + entry.key.length;
+    valueAt += entry.value.length;
+  }
+  if (at !== tableBytes || valueAt !== payload.length) {
+    throw new MalformedFrameError('entries: bytes behind the last entry');
   }
   return entries;
+}
+
+function decodeEntry(payload: Buffer, at: number, tableEnd: number, valueAt: number): Entry {
+  const keyEnd = at + ENTRY_BYTES + payload.readUInt16LE(at);
+  const valueEnd = valueAt + payload.readUInt32LE(at + 4);
+  if (keyEnd > tableEnd || valueEnd > payload.length) {
+    throw new MalformedFrameError('entries: key or value ends behind its frame');
+  }
+  if (isKeyTooLarge(keyEnd - at - ENTRY_BYTES) || isValueTooLarge(valueEnd - valueAt)) {
+    throw new MalformedFrameError('entries: key or value is over its limit');
+  }
+  return {
+    key: payload.subarray(at + ENTRY_BYTES, keyEnd),
+    value: payload.subarray(valueAt, valueEnd),
+    valueTag: payload[at + 2] as number,
+    version: checkCount('entries: version', payload.readDoubleLE(at + 8), Number.MAX_SAFE_INTEGER),
+    epoch: payload.readUInt32LE(at + 16),
+  };
 }

@@ -9,9 +9,9 @@
 // A frame that arrives in one chunk is sliced without a copy; one that arrives in pieces is
 // gathered in one buffer of its final size. Both sizes are checked before anything is allocated.
 
-import { Packr } from 'msgpackr';
 import { HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX } from '../words/limits.ts';
 import type { Opcode } from '../words/opcodes.ts';
+import { MalformedFrameError, packValue, unpackValue } from './msgpack.ts';
 
 export const PREFIX_BYTES: number = 8;
 
@@ -27,37 +27,11 @@ export interface Frame {
   readonly payload: Buffer;
 }
 
-/** The peer broke the rules of the protocol. Its connection is closed, and nothing else. */
-export class MalformedFrameError extends Error {
-  readonly code = 'KV_PROTOCOL';
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'MalformedFrameError';
-  }
-}
-
-// Plain maps and arrays only: no records, no extensions that could build anything but data.
-const packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true });
-
-export function packHeader(header: Header): Buffer {
-  return packr.pack(header) as Buffer;
-}
-
-export function unpackValue(bytes: Uint8Array): unknown {
-  try {
-    return packr.unpack(bytes);
-  } catch (cause) {
-    throw new MalformedFrameError('header is not msgpack', { cause });
-  }
-}
-
-export function packValue(value: unknown): Buffer {
-  return packr.pack(value) as Buffer;
-}
-
 const EMPTY: Buffer = Buffer.alloc(0);
-/** Payload chunks up to this size are copied next to the header: one write instead of many. */
-const COPY_BYTES_MAX = 32 * 1024;
+/** A payload up to this size is copied behind the header: one chunk instead of many. */
+const COPIED_PAYLOAD_BYTES_MAX = 32 * 1024;
+/** In a larger payload, chunks up to this size are joined with their neighbours. */
+const COPIED_CHUNK_BYTES_MAX = 8 * 1024;
 
 function byteCount(chunks: readonly Uint8Array[]): number {
   let bytes = 0;
@@ -67,21 +41,22 @@ function byteCount(chunks: readonly Uint8Array[]): number {
 
 /**
  * Makes the chunks of one frame: small ones joined, large values left as they are, without a copy.
- * Throws RangeError when header or payload is over its limit: that is the sender's bug.
+ * A single chunk in the result means that everything was copied. Throws RangeError when header or
+ * payload is over its limit: that is the sender's bug.
  */
 export function encodeFrame(header: Header, payload: readonly Uint8Array[] = []): Uint8Array[] {
-  const packed = packHeader(header);
+  const packed = packValue(header);
   const payloadBytes = byteCount(payload);
   if (packed.length > HEADER_BYTES_MAX || payloadBytes > PAYLOAD_BYTES_MAX) {
     throw new RangeError(`frame too large: header ${packed.length} B, payload ${payloadBytes} B`);
   }
   const prefixed = PREFIX_BYTES + packed.length;
-  const isSmall = payloadBytes <= COPY_BYTES_MAX;
+  const isSmall = payloadBytes <= COPIED_PAYLOAD_BYTES_MAX;
   const first = Buffer.allocUnsafe(prefixed + (isSmall ? payloadBytes : 0));
   first.writeUInt32LE(packed.length, 0);
   first.writeUInt32LE(payloadBytes, 4);
   first.set(packed, PREFIX_BYTES);
-  if (!isSmall) return [first, ...payload];
+  if (!isSmall) return joinSmall([first, ...payload]);
   let offset = prefixed;
   for (const chunk of payload) {
     first.set(chunk, offset);
@@ -90,22 +65,48 @@ export function encodeFrame(header: Header, payload: readonly Uint8Array[] = [])
   return [first];
 }
 
+/** Joins neighbouring small chunks: a system call costs more for each piece than for its bytes. */
+function joinSmall(pieces: readonly Uint8Array[]): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  let run: Uint8Array[] = [];
+  const endRun = (): void => {
+    if (run.length > 0) chunks.push(run.length === 1 ? (run[0] as Uint8Array) : Buffer.concat(run));
+    run = [];
+  };
+  for (const piece of pieces) {
+    if (piece.length <= COPIED_CHUNK_BYTES_MAX) {
+      run.push(piece);
+      continue;
+    }
+    endRun();
+    chunks.push(piece);
+  }
+  endRun();
+  return chunks;
+}
+
+/** Request ids are chosen by the peer; ours to echo, so only their range matters. */
+const REQUEST_ID_MAX = 0xffff_ffff;
+
 function parseFrame(header: Buffer, payload: Buffer): Frame {
   const fields = unpackValue(header);
   if (!Array.isArray(fields) || fields.length < 2) {
     throw new MalformedFrameError('header is not an array of at least opcode and request id');
   }
   const [opcode, requestId] = fields;
-  if (!Number.isInteger(opcode) || !Number.isInteger(requestId) || requestId < 0) {
-    throw new MalformedFrameError('opcode or request id is not a whole number');
+  if (!Number.isInteger(opcode) || opcode < 1 || opcode > 255) {
+    throw new MalformedFrameError('opcode is not a number from 1 to 255');
+  }
+  if (!Number.isInteger(requestId) || requestId < 0 || requestId > REQUEST_ID_MAX) {
+    throw new MalformedFrameError('request id is not a number of 32 bits');
   }
   return { opcode, requestId, header: fields, payload };
 }
 
 /** Cuts a stream of chunks into frames. One for each link. */
 export class FrameAssembler {
-  readonly #headerBytesMax: number;
-  readonly #payloadBytesMax: number;
+  #headerBytesMax: number;
+  #payloadBytesMax: number;
   /** The prefix, while fewer than eight bytes of it have come. */
   readonly #prefix: Buffer = Buffer.allocUnsafe(PREFIX_BYTES);
   #prefixFilled = 0;
@@ -118,6 +119,12 @@ export class FrameAssembler {
     headerBytesMax: number = HEADER_BYTES_MAX,
     payloadBytesMax: number = PAYLOAD_BYTES_MAX,
   ) {
+    this.#headerBytesMax = headerBytesMax;
+    this.#payloadBytesMax = payloadBytesMax;
+  }
+
+  /** Changes what a frame may measure, from the next frame on: a stranger is allowed little. */
+  allow(headerBytesMax: number, payloadBytesMax: number): void {
     this.#headerBytesMax = headerBytesMax;
     this.#payloadBytesMax = payloadBytesMax;
   }

@@ -20,10 +20,11 @@
 // Fixed fields instead of msgpack: nothing is built for an operation, the drive reads it in place
 // (docs/decisions/0001).
 
-import { PLACED_KEY_BYTES_MAX } from '../keys/keys.ts';
-import { OPERATIONS_PER_FRAME_MAX, VALUE_BYTES_MAX } from '../words/limits.ts';
+import { OPERATIONS_PER_FRAME_MAX } from '../words/limits.ts';
 import { isWriteCode, Opcode, OperationCode } from '../words/opcodes.ts';
-import { encodeFrame, type Frame, MalformedFrameError } from './frame.ts';
+import { checkCount } from './checks.ts';
+import { encodeFrame, type Frame } from './frame.ts';
+import { MalformedFrameError } from './msgpack.ts';
 
 export const OperationFlag = {
   /** The write is only done when the version is the given one; 0: when the key is absent. */
@@ -148,17 +149,12 @@ export class BatchWriter {
   }
 }
 
-function checkCount(value: unknown, highest: number, what: string): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0 || (value as number) > highest) {
-    throw new MalformedFrameError(`batch: ${what} is ${value}, expected 0 to ${highest}`);
-  }
-  return value as number;
-}
-
 /**
  * Walks the operations of a batch frame without making objects: `next` moves on, the fields are
- * those of the current operation. Key and value are views into the frame. Every size is checked
- * against the frame before it is used. Throws MalformedFrameError.
+ * those of the current operation (the fields of writes mean nothing for a read). Key and value are
+ * views into the frame. Every size is checked against the frame before it is used; whether key and
+ * value keep the limits of the product is for the drive to say, one operation at a time. Throws
+ * MalformedFrameError.
  */
 export class BatchReader {
   readonly count: number;
@@ -188,12 +184,12 @@ export class BatchReader {
 
   constructor(frame: Frame) {
     const [, , count, tableBytes, indexVersion, high, low, lowest] = frame.header;
-    this.count = checkCount(count, OPERATIONS_PER_FRAME_MAX, 'operation count');
-    this.#tableBytes = checkCount(tableBytes, frame.payload.length, 'table bytes');
-    this.indexVersion = checkCount(indexVersion, Number.MAX_SAFE_INTEGER, 'index version');
-    this.sessionHigh = checkCount(high, 0xffff_ffff, 'session');
-    this.sessionLow = checkCount(low, 0xffff_ffff, 'session');
-    this.lowestOutstanding = checkCount(lowest, Number.MAX_SAFE_INTEGER, 'lowest outstanding');
+    this.count = checkCount('batch: operations', count, OPERATIONS_PER_FRAME_MAX);
+    this.#tableBytes = checkCount('batch: table bytes', tableBytes, frame.payload.length);
+    this.indexVersion = checkCount('batch: index version', indexVersion, Number.MAX_SAFE_INTEGER);
+    this.sessionHigh = checkCount('batch: session', high, 0xffff_ffff);
+    this.sessionLow = checkCount('batch: session', low, 0xffff_ffff);
+    this.lowestOutstanding = checkCount('batch: outstanding', lowest, Number.MAX_SAFE_INTEGER);
     this.#payload = frame.payload;
     this.#remaining = this.count;
     this.#valueAt = this.#tableBytes;
@@ -233,20 +229,23 @@ export class BatchReader {
     return this.#payload.subarray(this.#valueAt, this.#valueAt + this.valueBytes);
   }
 
-  /** What an increment adds. Only valid for that operation. */
+  /** What an increment adds. Throws RangeError for any other operation. */
   increment(): bigint {
+    if (this.code !== OperationCode.increment) throw new RangeError('not an increment');
     return this.#payload.readBigInt64LE(this.#argumentAt);
   }
 
   #readWriteFields(at: number): void {
-    const writeNumber = this.#payload.readDoubleLE(at + 24);
-    this.writeNumber = checkCount(writeNumber, Number.MAX_SAFE_INTEGER, 'write number');
+    const payload = this.#payload;
+    const writeNumber = payload.readDoubleLE(at + 24);
+    this.writeNumber = checkCount('batch: write number', writeNumber, Number.MAX_SAFE_INTEGER, 1);
     this.#argumentAt = at + 32;
+    this.ifVersion = 0;
     if (this.code !== OperationCode.increment && (this.flags & OperationFlag.ifVersion) !== 0) {
-      const ifVersion = this.#payload.readDoubleLE(at + 32);
-      this.ifVersion = checkCount(ifVersion, Number.MAX_SAFE_INTEGER, 'if-version');
+      const ifVersion = payload.readDoubleLE(at + 32);
+      this.ifVersion = checkCount('batch: if-version', ifVersion, Number.MAX_SAFE_INTEGER);
     }
-    this.valueTag = this.#payload[at + 40] as number;
+    this.valueTag = payload[at + 40] as number;
   }
 
   #need(end: number): void {
@@ -254,18 +253,10 @@ export class BatchReader {
   }
 
   #finish(): boolean {
-    if (this.#tableAt !== this.#tableBytes) {
+    const valueEnd = this.#valueAt + this.valueBytes;
+    if (this.#tableAt !== this.#tableBytes || valueEnd !== this.#payload.length) {
       throw new MalformedFrameError('batch: bytes behind the last operation');
     }
     return false;
   }
-}
-
-/** Whether an operation's sizes are within the limits of the product; the reader only guards memory. */
-export function isKeyTooLarge(keyBytes: number): boolean {
-  return keyBytes > PLACED_KEY_BYTES_MAX;
-}
-
-export function isValueTooLarge(valueBytes: number): boolean {
-  return valueBytes > VALUE_BYTES_MAX;
 }

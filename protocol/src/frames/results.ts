@@ -15,9 +15,11 @@
 //
 // The value of a status that is not ok is a msgpack map: its detail (see details.ts).
 
-import { OPERATIONS_PER_FRAME_MAX } from '../words/limits.ts';
+import { OPERATIONS_PER_FRAME_MAX, TIMEOUT_MS_MAX } from '../words/limits.ts';
 import { Opcode } from '../words/opcodes.ts';
-import { encodeFrame, type Frame, MalformedFrameError } from './frame.ts';
+import { checkCount } from './checks.ts';
+import { encodeFrame, type Frame } from './frame.ts';
+import { MalformedFrameError } from './msgpack.ts';
 
 export const ResultFlag = { existed: 1 } as const;
 
@@ -141,7 +143,7 @@ export class ResultsWriter {
   }
 }
 
-/** Walks the results of a frame without making objects; see BatchReader. */
+/** Walks the results of a frame without making objects, as BatchReader; news: see news.ts. */
 export class ResultsReader {
   readonly count: number;
   readonly indexVersion: number;
@@ -162,19 +164,15 @@ export class ResultsReader {
 
   constructor(frame: Frame) {
     const [, , count, tableBytes, indexVersion, waitMs, news] = frame.header;
-    if (
-      !Number.isInteger(count) ||
-      (count as number) < 0 ||
-      (count as number) > OPERATIONS_PER_FRAME_MAX
-    ) {
-      throw new MalformedFrameError(`results: count is ${count}`);
-    }
-    if (tableBytes !== (count as number) * RESULT_BYTES || tableBytes > frame.payload.length) {
+    this.count = checkCount('results: count', count, OPERATIONS_PER_FRAME_MAX);
+    if (tableBytes !== this.count * RESULT_BYTES || tableBytes > frame.payload.length) {
       throw new MalformedFrameError('results: table bytes and count disagree');
     }
-    this.count = count as number;
-    this.indexVersion = typeof indexVersion === 'number' ? indexVersion : 0;
-    this.waitMs = typeof waitMs === 'number' ? waitMs : 0;
+    this.indexVersion = checkCount('results: index version', indexVersion, Number.MAX_SAFE_INTEGER);
+    if (typeof waitMs !== 'number' || !(waitMs >= 0)) {
+      throw new MalformedFrameError('results: wait is not a number from 0');
+    }
+    this.waitMs = Math.min(waitMs, TIMEOUT_MS_MAX);
     this.news = news;
     this.#payload = frame.payload;
     this.#remaining = this.count;
@@ -182,7 +180,7 @@ export class ResultsReader {
   }
 
   next(): boolean {
-    if (this.#remaining === 0) return false;
+    if (this.#remaining === 0) return this.#finish();
     this.#remaining--;
     const payload = this.#payload;
     const at = this.#tableAt;
@@ -192,12 +190,20 @@ export class ResultsReader {
     this.flags = payload[at + 5] as number;
     this.valueTag = payload[at + 6] as number;
     this.valueBytes = payload.readUInt32LE(at + 8);
-    this.version = payload.readDoubleLE(at + 12);
+    const version = payload.readDoubleLE(at + 12);
+    this.version = checkCount('results: version', version, Number.MAX_SAFE_INTEGER);
     this.#tableAt = at + RESULT_BYTES;
     if (this.#valueAt + this.valueBytes > payload.length) {
       throw new MalformedFrameError('results: a value ends behind its frame');
     }
     return true;
+  }
+
+  #finish(): boolean {
+    if (this.#valueAt + this.valueBytes !== this.#payload.length) {
+      throw new MalformedFrameError('results: bytes behind the last value');
+    }
+    return false;
   }
 
   /** A view of the current value: copy what outlives the handling of this frame. */

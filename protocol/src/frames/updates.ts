@@ -21,12 +21,17 @@
 
 import { OPERATIONS_PER_FRAME_MAX } from '../words/limits.ts';
 import { Opcode } from '../words/opcodes.ts';
-import { encodeFrame, type Frame, MalformedFrameError } from './frame.ts';
+import { checkCount, isKeyTooLarge, isValueTooLarge } from './checks.ts';
+import { encodeFrame, type Frame } from './frame.ts';
+import { MalformedFrameError } from './msgpack.ts';
 
 export const UpdateFlag = { flush: 1, session: 2 } as const;
 
 const UPDATE_BYTES = 54;
 const START_BYTES = 8192;
+const U32_MAX = 0xffff_ffff;
+/** Put, tombstone, session only. */
+const KIND_MAX = 3;
 
 export interface UpdateSession {
   readonly sessionHigh: number;
@@ -126,11 +131,12 @@ export interface ReceivedUpdate extends UpdateInput {
 }
 
 function readSession(payload: Buffer, at: number): UpdateSession {
+  const highest = Number.MAX_SAFE_INTEGER;
   return {
     sessionHigh: payload.readUInt32LE(at + 30),
     sessionLow: payload.readUInt32LE(at + 34),
-    writeNumber: payload.readDoubleLE(at + 38),
-    lowestOutstanding: payload.readDoubleLE(at + 46),
+    writeNumber: checkCount('updates: write number', payload.readDoubleLE(at + 38), highest, 1),
+    lowestOutstanding: checkCount('updates: outstanding', payload.readDoubleLE(at + 46), highest),
     result: payload[at + 23] as number,
   };
 }
@@ -141,29 +147,19 @@ function readSession(payload: Buffer, at: number): UpdateSession {
  */
 export function readUpdates(frame: Frame): ReceivedUpdate[] {
   const { payload, header } = frame;
-  const [, , count, tableBytes] = header;
-  if (
-    !Number.isInteger(count) ||
-    (count as number) < 0 ||
-    (count as number) > OPERATIONS_PER_FRAME_MAX
-  ) {
-    throw new MalformedFrameError(`updates: count is ${count}`);
-  }
-  if (
-    !Number.isInteger(tableBytes) ||
-    (tableBytes as number) < 0 ||
-    (tableBytes as number) > payload.length
-  ) {
-    throw new MalformedFrameError(`updates: table bytes is ${tableBytes}`);
-  }
+  const count = checkCount('updates: count', header[2], OPERATIONS_PER_FRAME_MAX);
+  const tableBytes = checkCount('updates: table bytes', header[3], payload.length);
   const updates: ReceivedUpdate[] = [];
   let at = 0;
-  let valueAt = tableBytes as number;
-  for (let position = 0; position < (count as number); position++) {
-    const update = readUpdate(payload, at, tableBytes as number, valueAt);
+  let valueAt = tableBytes;
+  for (let position = 0; position < count; position++) {
+    const update = readUpdate(payload, at, tableBytes, valueAt);
     at += UPDATE_BYTES + update.key.length;
     valueAt += update.value.length;
     updates.push(update);
+  }
+  if (at !== tableBytes || valueAt !== payload.length) {
+    throw new MalformedFrameError('updates: bytes behind the last update');
   }
   return updates;
 }
@@ -180,17 +176,17 @@ function readUpdate(
   if (keyEnd > tableEnd || valueEnd > payload.length) {
     throw new MalformedFrameError('updates: key or value ends behind its frame');
   }
-  const sequence = payload.readDoubleLE(at + 12);
-  if (!Number.isSafeInteger(sequence) || sequence < 1) {
-    throw new MalformedFrameError('updates: sequence is not a positive integer');
+  if (isKeyTooLarge(keyEnd - at - UPDATE_BYTES) || isValueTooLarge(valueEnd - valueAt)) {
+    throw new MalformedFrameError('updates: key or value is over its limit');
   }
   const flags = payload[at + 22] as number;
+  const sequence = payload.readDoubleLE(at + 12);
   return {
-    rangeId: payload.readUInt32LE(at),
-    chainEpoch: payload.readUInt32LE(at + 4),
-    epoch: payload.readUInt32LE(at + 8),
-    sequence,
-    kind: payload[at + 20] as number,
+    rangeId: checkCount('updates: range id', payload.readUInt32LE(at), U32_MAX, 1),
+    chainEpoch: checkCount('updates: chain epoch', payload.readUInt32LE(at + 4), U32_MAX, 1),
+    epoch: checkCount('updates: epoch', payload.readUInt32LE(at + 8), U32_MAX, 1),
+    sequence: checkCount('updates: sequence', sequence, Number.MAX_SAFE_INTEGER, 1),
+    kind: checkCount('updates: kind', payload[at + 20], KIND_MAX, 1),
     valueTag: payload[at + 21] as number,
     flush: (flags & UpdateFlag.flush) !== 0,
     key: payload.subarray(at + UPDATE_BYTES, keyEnd),

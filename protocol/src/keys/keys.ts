@@ -15,7 +15,7 @@ export const EMPTY_KEY: Uint8Array = new Uint8Array(0);
 
 /** Negative, zero or positive, as for sort. */
 export function compareKeys(a: Uint8Array, b: Uint8Array): number {
-  const shared = a.length < b.length ? a.length : b.length;
+  const shared = Math.min(a.length, b.length);
   for (let position = 0; position < shared; position++) {
     const difference = (a[position] as number) - (b[position] as number);
     if (difference !== 0) return difference;

@@ -5,6 +5,7 @@
 
 import type { DriveAddress, RangeRecord } from '../ranges/range-record.ts';
 import type { DriveId, Epoch, Incarnation, IndexVersion, RangeId, Sequence } from '../words/ids.ts';
+import { RANGES_PER_DRIVE_MAX } from '../words/limits.ts';
 import { Opcode } from '../words/opcodes.ts';
 import {
   addressField,
@@ -23,11 +24,9 @@ import {
   list,
   type MessageType,
   messageType,
-  object,
   text,
+  tuple,
 } from './schema.ts';
-
-const RANGES_PER_DRIVE_MAX = 100_000;
 
 /** A range copy that a drive has on its device when it registers. */
 export interface HeldRange {
@@ -59,7 +58,7 @@ export const registerDrive: MessageType<RegisterDrive> = messageType(
     capacityBytes: integer(),
     bandwidthBytesPerSecond: integer(),
     held: list(
-      object<HeldRange>({ range: rangeIdField, epoch: epochField, sequence: sequenceField }),
+      tuple<HeldRange>({ range: rangeIdField, epoch: epochField, sequence: sequenceField }),
       RANGES_PER_DRIVE_MAX,
     ),
   },
@@ -118,7 +117,7 @@ export const heartbeat: MessageType<Heartbeat> = messageType('heartbeat', Opcode
   isFull: boolean,
   storeFailed: boolean,
   ranges: list(
-    object<RangeReport>({
+    tuple<RangeReport>({
       range: rangeIdField,
       epoch: epochField,
       keys: integer(),

@@ -3,7 +3,7 @@
 // A message travels as the third element of a frame's header, a msgpack map. Its description
 // encodes, checks everything that comes from outside, and is what the compatibility test hashes.
 
-import { MalformedFrameError } from '../frames/frame.ts';
+import { MalformedFrameError } from '../frames/msgpack.ts';
 import type { Opcode } from '../words/opcodes.ts';
 
 /** How one field goes to the wire and comes back; `read` throws for anything unexpected. */
@@ -72,6 +72,26 @@ export function object<T extends object>(fields: Fields<T>): Field<T> {
   };
 }
 
+/** An object as an array of its fields in order: for lists of very many. */
+export function tuple<T extends object>(fields: Fields<T>): Field<T> {
+  const entries = Object.entries(fields) as [string, Field<unknown>][];
+  return {
+    shape: `<${entries.map(([name, field]) => `${name}:${field.shape}`).join(',')}>`,
+    write: (value) =>
+      entries.map(([name, field]) => field.write((value as Record<string, unknown>)[name])),
+    read(wire, path) {
+      if (!Array.isArray(wire) || wire.length !== entries.length) {
+        mismatch(path, `an array of ${entries.length}`, wire);
+      }
+      const value: Record<string, unknown> = {};
+      entries.forEach(([name, field], position) => {
+        value[name] = field.read(wire[position], `${path}.${name}`);
+      });
+      return value as T;
+    },
+  };
+}
+
 /** A whole number from 0 (or `lowest`) to the largest safe integer. */
 export function integer(
   lowest: number = 0,
@@ -94,8 +114,8 @@ export const amount: Field<number> = {
   shape: 'amount',
   write: (value) => value,
   read(wire, path) {
-    if (typeof wire !== 'number' || !(wire >= 0)) mismatch(path, 'a number from 0', wire);
-    return wire;
+    if (!Number.isFinite(wire) || (wire as number) < 0) mismatch(path, 'a number from 0', wire);
+    return wire as number;
   },
 };
 

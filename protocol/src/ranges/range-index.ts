@@ -12,7 +12,9 @@ import type { RangeRecord } from './range-record.ts';
 
 /** True when `candidate` must not replace `known`. */
 function isOlder(candidate: RangeRecord, known: RangeRecord): boolean {
-  if (candidate.id === known.id) return candidate.epoch < known.epoch;
+  if (candidate.id === known.id && candidate.epoch !== known.epoch) {
+    return candidate.epoch < known.epoch;
+  }
   return candidate.version < known.version;
 }
 
@@ -76,11 +78,21 @@ export class RangeIndex {
     return true;
   }
 
-  /** Replaces everything: for a full index, sorted or not. */
+  /**
+   * Replaces everything: for a full index, sorted or not. Its pages may have been read at different
+   * index versions, so even here the newer record wins where two overlap.
+   */
   replaceAll(records: readonly RangeRecord[]): void {
-    this.#records = [...records].sort((a, b) => compareKeys(a.start, b.start));
+    this.#records = [];
     this.#byId.clear();
-    for (const record of this.#records) this.#byId.set(record.id, record);
+    const sorted = [...records].sort((a, b) => compareKeys(a.start, b.start));
+    for (const record of sorted) {
+      const last = this.#records.at(-1);
+      const isBehind =
+        last === undefined || (last.end !== undefined && compareKeys(last.end, record.start) <= 0);
+      if (isBehind && !this.#byId.has(record.id)) this.#append(record);
+      else this.insert(record);
+    }
   }
 
   /** Forgets a range. Returns whether it was known. */
@@ -90,6 +102,11 @@ export class RangeIndex {
     this.#byId.delete(id);
     this.#removeRecord(record);
     return true;
+  }
+
+  #append(record: RangeRecord): void {
+    this.#records.push(record);
+    this.#byId.set(record.id, record);
   }
 
   #removeRecord(record: RangeRecord): void {

@@ -116,22 +116,61 @@ export function recordToWire(record: RangeRecord): WireRecord {
   ];
 }
 
+/** A copy: a record lives long, and a view would keep the whole chunk that it came in alive. */
 function keyFromWire(value: unknown): Uint8Array {
   check(value instanceof Uint8Array, `expected a key as bytes, got ${typeof value}`);
   check(value.length <= PLACED_KEY_BYTES_MAX, `key of ${value.length} bytes is too long`);
-  return value;
+  return new Uint8Array(value);
 }
 
 function chainFromWire(value: unknown): Member[] {
   check(Array.isArray(value), 'expected a chain as array');
-  check(value.length % 2 === 0 && value.length <= 4 * CHAIN_MEMBERS_MAX, 'chain has an odd length');
+  check(
+    value.length % 2 === 0 && value.length <= 4 * CHAIN_MEMBERS_MAX,
+    'chain has a wrong length',
+  );
   const chain: Member[] = [];
+  let hasLeft = false;
   for (let position = 0; position < value.length; position += 2) {
     const state = value[position + 1];
-    check(state >= MemberState.serving && state <= MemberState.offline, `no member state ${state}`);
-    chain.push({ drive: driveId(value[position]), state });
+    check(isMemberState(state), 'no such member state');
+    check(state !== MemberState.serving || !hasLeft, 'a serving member behind one that is not');
+    hasLeft ||= state !== MemberState.serving;
+    const drive = driveId(value[position]);
+    check(!chain.some((member) => member.drive === drive), 'a drive stands twice in the chain');
+    chain.push({ drive, state });
   }
   return chain;
+}
+
+function isMemberState(value: unknown): value is MemberState {
+  return (
+    Number.isInteger(value) &&
+    (value as number) >= MemberState.serving &&
+    (value as number) <= MemberState.offline
+  );
+}
+
+/** Upper bound of what a record takes on the wire. */
+export function recordBytes(record: RangeRecord): number {
+  const keys = record.start.length + (record.end?.length ?? 0);
+  return 48 + keys + 68 * record.chain.length;
+}
+
+/** The first records, as many as `recordsMax` and `bytesMax` allow; at least one. */
+export function recordsThatFit(
+  records: readonly RangeRecord[],
+  recordsMax: number,
+  bytesMax: number,
+): readonly RangeRecord[] {
+  let bytes = 0;
+  let count = 0;
+  while (count < records.length && count < recordsMax) {
+    bytes += recordBytes(records[count] as RangeRecord);
+    if (bytes > bytesMax && count > 0) break;
+    count++;
+  }
+  return count === records.length ? records : records.slice(0, count);
 }
 
 /** Throws InvalidRecordError or InvalidIdError for anything that is not a well-formed record. */
@@ -176,6 +215,9 @@ export function keyspaceFromWire(wire: unknown): KeyspaceRecord {
   const [id, name, partitioning, replicas] = wire;
   check(isKeyspaceName(name), 'keyspace name is not 1..64 characters of A-Za-z0-9._-');
   check(partitioning === 'range' || partitioning === 'hash', 'no such partitioning');
-  check(replicas >= 1 && replicas <= CHAIN_MEMBERS_MAX, 'replicas out of range');
+  check(
+    Number.isInteger(replicas) && replicas >= 1 && replicas <= CHAIN_MEMBERS_MAX,
+    `replicas: expected 1 to ${CHAIN_MEMBERS_MAX}`,
+  );
   return { id: keyspaceId(id), name, partitioning, replicas };
 }

@@ -29,7 +29,16 @@ export class InvalidIdError extends TypeError {
 }
 
 function refuse(what: string, expected: string, came: unknown): never {
-  throw new InvalidIdError(`${what}: expected ${expected}, got ${JSON.stringify(came)}`);
+  throw new InvalidIdError(`${what}: expected ${expected}, got ${describe(came)}`);
+}
+
+/** What came, in a few characters, whatever it is: the value may be a stranger's. */
+function describe(came: unknown): string {
+  if (typeof came === 'string') {
+    return JSON.stringify(came.length > 80 ? `${came.slice(0, 80)}...` : came);
+  }
+  if (came === null || typeof came !== 'object') return String(came);
+  return Array.isArray(came) ? 'an array' : 'an object';
 }
 
 function checkCounter(what: string, value: unknown, lowest: number, highest: number): number {

@@ -37,6 +37,12 @@ export const SESSION_WINDOW: number = 16_384;
 export const SESSIONS_PER_RANGE_MAX: number = 4_096;
 /** Range records in one stale-index reply or one index page. */
 export const RECORDS_PER_REPLY_MAX: number = 256;
+/** Bytes of range records that one header carries; what is left goes on the next page. */
+export const RECORDS_BYTES_MAX: number = 512 * KIB;
+/** Ranges that one drive holds: all of them are in one heartbeat. */
+export const RANGES_PER_DRIVE_MAX: number = 10_000;
+/** Header of the first frame of a connection, whose sender is a stranger. It has no payload. */
+export const HELLO_BYTES_MAX: number = 4096;
 /** Entries, and bytes of keys and values, in one page of a scan. */
 export const SCAN_ENTRIES_MAX: number = 1_000;
 export const SCAN_BYTES_MAX: number = MIB;
@@ -60,6 +66,14 @@ assertRelation(
 assertRelation(
   FRAME_BYTES_TARGET + KEY_BYTES_MAX + VALUE_BYTES_MAX < PAYLOAD_BYTES_MAX,
   'a frame at its target may take one more operation',
+);
+assertRelation(
+  RECORDS_BYTES_MAX + 256 * KIB <= HEADER_BYTES_MAX,
+  'records and the addresses of their drives must fit one header',
+);
+assertRelation(
+  80 * RANGES_PER_DRIVE_MAX < HEADER_BYTES_MAX,
+  'a heartbeat has up to 80 bytes for each range and must fit one header',
 );
 assertRelation(
   IN_FLIGHT_BYTES_MAX >= 2 * PAYLOAD_BYTES_MAX,
