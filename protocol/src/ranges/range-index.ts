@@ -68,7 +68,7 @@ export class RangeIndex {
       if (isOlder(record, known) || isSame(record, known)) return false;
     }
     const sameId = this.#byId.get(record.id);
-    if (sameId !== undefined && isOlder(record, sameId)) return false;
+    if (sameId !== undefined && (isOlder(record, sameId) || isSame(record, sameId))) return false;
     for (let position = from; position < to; position++) {
       this.#byId.delete((this.#records[position] as RangeRecord).id);
     }
