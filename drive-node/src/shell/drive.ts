@@ -1,0 +1,267 @@
+// A running drive: puts data folder, ranges, peers, server and metadata link together, in the one order
+// that is safe, and takes them apart again.
+//
+// Nothing is written before the metadata server has shown its cluster and the folder's lock is held.
+// The new incarnation is on the device before anybody hears of it. The server listens before the
+// registration, because the registration tells others where; the ranges serve only after it. When the
+// metadata server goes away later, nothing here stops: only the link dials again.
+
+import {
+  type ClusterId,
+  type Connection,
+  type DriveId,
+  type Frame,
+  formatAddress,
+  indexVersion,
+  NodeKind,
+  Opcode,
+  type Self,
+  type Server,
+  serve,
+} from '@piton/protocol';
+import type { Owner, Store } from '../engine/store.ts';
+import { advertisedAddress } from './advertise.ts';
+import { refuseUnknown } from './commands.ts';
+import type { DataFolder } from './data-folder.ts';
+import { defaultDataFolder, openRangeHost } from './defaults.ts';
+import { DriveError, folderFailure, listenFailure } from './failures.ts';
+import type { Ranges } from './host.ts';
+import { type Identity, IdentityBook, identityFor, nextIncarnation } from './identity.ts';
+import { Lease } from './lease.ts';
+import { LoopDelayMonitor } from './loop-delay.ts';
+import { Membership, sendSyncFinished } from './membership.ts';
+import { MetaLink } from './meta-link.ts';
+import { type DriveOptions, type DriveSettings, settingsFrom } from './options.ts';
+import { PeerPool } from './peer-pool.ts';
+import type { DriveStatistics } from './statistics.ts';
+import { software } from './version.ts';
+
+export interface Drive {
+  readonly id: DriveId;
+  /** HOST:PORT under which others reach this drive. */
+  readonly address: string;
+  statistics(): DriveStatistics;
+  /** Finishes what was begun, saves the indexes, lets go of the folder. May be called again. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a drive and resolves when it serves. Rejects with DriveError, whose message tells the
+ * operator what to do next; everything that was opened is closed again by then.
+ */
+export async function startDrive(options: DriveOptions): Promise<Drive> {
+  const drive = new RunningDrive(settingsFrom(options));
+  const abort = (): void => drive.abort();
+  options.signal?.addEventListener('abort', abort, { once: true });
+  try {
+    if (options.signal?.aborted) throw new DriveError('stopped', 'stopped before the start');
+    await drive.start();
+    return drive;
+  } catch (error) {
+    await drive.stop();
+    throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', abort);
+  }
+}
+
+class RunningDrive implements Drive {
+  readonly #settings: DriveSettings;
+  readonly #folder: DataFolder;
+  readonly #link: MetaLink;
+  readonly #peers: PeerPool;
+  readonly #lease = new Lease();
+  readonly #loopDelay = new LoopDelayMonitor();
+  readonly #startedAtMs: number;
+  // Made one after the other by `start`; `stop` takes whatever is there.
+  #book: IdentityBook | undefined;
+  #store: Store | undefined;
+  #ranges: Ranges | undefined;
+  #server: Server | undefined;
+  #membership: Membership | undefined;
+  #address = '';
+  #stopped: Promise<void> | undefined;
+
+  constructor(settings: DriveSettings) {
+    const { environment, log } = settings;
+    this.#settings = settings;
+    this.#folder = settings.store ?? defaultDataFolder(settings.dataDir);
+    this.#startedAtMs = environment.clock.nowMs();
+    const self = (): Self => this.#self();
+    this.#link = new MetaLink({ environment, addresses: settings.meta, self, log });
+    this.#peers = new PeerPool({
+      environment,
+      self,
+      log,
+      frame: (connection, frame) => this.#handleFrame(connection, frame),
+      closed: (connection) => this.#ranges?.connectionClosed(connection),
+      connected: (drive, connection) => this.#ranges?.peerConnected(drive, connection),
+      lost: (drive, connection) => this.#ranges?.peerLost(drive, connection),
+    });
+  }
+
+  get id(): DriveId {
+    return this.#identity.drive;
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  async start(): Promise<void> {
+    const { metaWaitMs } = this.#settings;
+    this.#loopDelay.start();
+    await this.#inFolder(async () => {
+      const { identity: keeper } = this.#folder;
+      this.#book = new IdentityBook(keeper, this.#identityFrom(await keeper.read()));
+    });
+    const { peer } = await this.#link.connect(metaWaitMs);
+    const cluster = this.#identity.cluster ?? (peer.cluster as ClusterId);
+    await this.#inFolder(() => this.#openFolder());
+    await this.#listen(cluster);
+    this.#membership = this.#join(cluster);
+    await this.#link.start(this.#membership, metaWaitMs);
+  }
+
+  /** Ends a start that is under way: what it waits for rejects, and `startDrive` cleans up. */
+  abort(): void {
+    void this.#link.stop();
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stopAll();
+    return this.#stopped;
+  }
+
+  statistics(): DriveStatistics {
+    return {
+      drive: this.id,
+      incarnation: this.#identity.incarnation,
+      uptimeMs: this.#settings.environment.clock.nowMs() - this.#startedAtMs,
+      indexVersion: this.#membership?.indexVersion ?? indexVersion(0),
+      isRegistered: this.#link.connection !== undefined,
+      connections: this.#server?.connections.size ?? 0,
+      peers: this.#peers.connectedCount,
+      ranges: this.#ranges?.held().length ?? 0,
+      loopDelay: this.#loopDelay.total(),
+      store: (this.#store as Store).statistics(),
+    };
+  }
+
+  get #identity(): Identity {
+    return (this.#book as IdentityBook).current;
+  }
+
+  #self(): Self {
+    const { drive, cluster, incarnation } = this.#identity;
+    return { kind: NodeKind.drive, node: drive, cluster, incarnation, software };
+  }
+
+  #identityFrom(stored: Identity | undefined): Identity {
+    const { id, dataDir, environment } = this.#settings;
+    return identityFor(stored, id, dataDir, environment.random);
+  }
+
+  /** Runs a step on the data folder; what the system throws becomes the operator's sentence. */
+  async #inFolder(step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      throw folderFailure(this.#folder.name, error);
+    }
+  }
+
+  async #openFolder(): Promise<void> {
+    const { environment, durability, capacityBytes, cacheBytes, ranges } = this.#settings;
+    const identity = this.#identity;
+    const openStore = async (owner: Owner): Promise<Store> => {
+      this.#store = await this.#folder.openStore({ owner, identity, capacityBytes, cacheBytes });
+      return this.#store;
+    };
+    const open = ranges ?? openRangeHost;
+    this.#ranges = await open(
+      {
+        environment,
+        drive: identity.drive,
+        defaultDurability: durability,
+        peers: this.#peers,
+        lease: this.#lease,
+        reportSyncFinished: (message) => sendSyncFinished(this.#link.connection, message),
+      },
+      openStore,
+    );
+    await this.#countStart();
+  }
+
+  /** The lock is held now: what another process wrote before we had it counts. */
+  async #countStart(): Promise<void> {
+    const { identity: keeper } = this.#folder;
+    const stored = await keeper.read();
+    const identity = stored === undefined ? this.#identity : this.#identityFrom(stored);
+    await this.#book?.write({ ...identity, incarnation: nextIncarnation(identity) });
+  }
+
+  async #listen(cluster: ClusterId): Promise<void> {
+    const { environment, host, port, advertise, log } = this.#settings;
+    try {
+      this.#server = await serve(environment, {
+        self: { ...this.#self(), cluster },
+        host,
+        port,
+        handlers: {
+          frame: (connection, frame) => this.#handleFrame(connection, frame),
+          closed: (connection, reason) => this.#handleClosed(connection, reason),
+        },
+        opened: (connection) => this.#peers.opened(connection),
+      });
+    } catch (error) {
+      throw listenFailure(formatAddress(host, port), error);
+    }
+    this.#address = advertisedAddress(this.#server.address, advertise);
+    log.info({ listening: this.#server.address, advertised: this.#address }, 'listening');
+  }
+
+  #join(cluster: ClusterId): Membership {
+    const { environment, log, zone, bandwidthBytesPerSecond } = this.#settings;
+    return new Membership({
+      environment,
+      log,
+      folder: this.#folder.name,
+      book: this.#book as IdentityBook,
+      cluster,
+      address: this.#address,
+      zone,
+      bandwidthBytesPerSecond,
+      store: this.#store as Store,
+      ranges: this.#ranges as Ranges,
+      peers: this.#peers,
+      lease: this.#lease,
+      loopDelay: this.#loopDelay,
+    });
+  }
+
+  #handleFrame(connection: Connection, frame: Frame): void {
+    if (this.#ranges?.handleFrame(connection, frame)) return;
+    // A late CANCEL has nothing left to take back.
+    if (frame.opcode !== Opcode.cancel) refuseUnknown(connection, frame);
+  }
+
+  #handleClosed(connection: Connection, reason: Error | undefined): void {
+    const { kind, node, address } = connection.peer;
+    this.#settings.log.debug({ kind, node, address, reason: reason?.message }, 'connection ended');
+    this.#peers.handleInboundClosed(connection, reason);
+    this.#ranges?.connectionClosed(connection);
+  }
+
+  /** New work is refused first, what was begun is finished, then the sockets go, the folder last. */
+  async #stopAll(): Promise<void> {
+    this.#ranges?.stopServing();
+    await this.#link.stop();
+    await this.#ranges?.stop();
+    this.#lease.revoke();
+    this.#peers.stop();
+    await this.#server?.close();
+    await this.#store?.close();
+    this.#loopDelay.stop();
+  }
+}

@@ -1,0 +1,78 @@
+// What the shell and the ranges behind it ask of each other.
+//
+// The shell owns sockets, time-outs and reconnects; the ranges own keys, chains and epochs. `RangeHost`
+// (ranges/range-host.ts) is the one that runs; tests of the shell put a small one in its place.
+
+import type {
+  Connection,
+  DriveAddress,
+  DriveId,
+  DropRange,
+  Environment,
+  Frame,
+  HeldRange,
+  IndexVersion,
+  InstallAnswer,
+  InstallRange,
+  MiddleKey,
+  MiddleKeyAnswer,
+  RangeRecord,
+  RangeReport,
+  SplitRange,
+  SyncFinished,
+} from '@piton/protocol';
+import type { Owner, Store } from '../engine/store.ts';
+
+/** The connections to other drives, as the ranges see them. */
+export interface PeerLinks {
+  connectionTo(drive: DriveId): Connection | undefined;
+  /** "Keep a connection to this drive open." Counted: each `want` has its own `unwant`. */
+  want(drive: DriveId): void;
+  unwant(drive: DriveId): void;
+}
+
+export interface LeaseHolder {
+  /** Whether a reply to a read may leave now. Asked after the read, before the reply. */
+  isValid(): boolean;
+}
+
+export interface RangesOptions {
+  readonly environment: Environment;
+  readonly drive: DriveId;
+  readonly defaultDurability: 'flush' | 'os';
+  readonly peers: PeerLinks;
+  readonly lease: LeaseHolder;
+  readonly reportSyncFinished: (message: SyncFinished) => Promise<void>;
+}
+
+export interface Ranges {
+  /** Returns false for an opcode that is not the ranges' business. */
+  handleFrame(connection: Connection, frame: Frame): boolean;
+  connectionClosed(connection: Connection): void;
+  peerConnected(drive: DriveId, connection: Connection): void;
+  peerLost(drive: DriveId, connection: Connection): void;
+
+  startServing(
+    records: readonly RangeRecord[],
+    addresses: readonly DriveAddress[],
+    version: IndexVersion,
+  ): Promise<void>;
+  stopServing(): void;
+  learnAddresses(addresses: readonly DriveAddress[]): void;
+
+  install(command: InstallRange): Promise<InstallAnswer>;
+  drop(command: DropRange): Promise<void>;
+  split(command: SplitRange): Promise<void>;
+  middleKey(command: MiddleKey): Promise<MiddleKeyAnswer>;
+
+  held(): readonly HeldRange[];
+  /** Counters since the last call. */
+  report(): readonly RangeReport[];
+  stop(): Promise<void>;
+}
+
+/** Makes the ranges and opens the store with them as its owner. */
+export type OpenRanges = (
+  options: RangesOptions,
+  openStore: (owner: Owner) => Promise<Store>,
+) => Promise<Ranges>;

@@ -1,0 +1,165 @@
+// What the drive tells the metadata server about itself, and what it does with the answers.
+//
+// The registration fixes the cluster of the data folder, brings every range that this drive must hold,
+// and grants the lease. Heartbeats carry the counters of the ranges since the last one, and bring the
+// addresses of other drives.
+
+import {
+  type ClusterId,
+  type Connection,
+  ConnectionClosedError,
+  type DriveAddress,
+  type Environment,
+  type Frame,
+  type Heartbeat,
+  type HeartbeatAnswer,
+  type IndexVersion,
+  incarnation,
+  indexVersion,
+  messages,
+  type RegisterAnswer,
+  type RegisterDrive,
+  type SyncFinished,
+} from '@piton/protocol';
+import type { Store, StoreError } from '../engine/store.ts';
+import { Commands } from './commands.ts';
+import { folderFailure } from './failures.ts';
+import type { Ranges } from './host.ts';
+import type { IdentityBook } from './identity.ts';
+import type { Lease } from './lease.ts';
+import { type Log, reasonOf } from './log.ts';
+import type { LoopDelayMonitor } from './loop-delay.ts';
+import type { MetaLinkHandlers } from './meta-link.ts';
+import type { PeerPool } from './peer-pool.ts';
+
+const SYNC_REPORT_TIMEOUT_MS = 10_000;
+
+export interface MembershipOptions {
+  readonly environment: Environment;
+  readonly log: Log;
+  readonly folder: string;
+  readonly book: IdentityBook;
+  readonly cluster: ClusterId;
+  readonly address: string;
+  readonly zone: string;
+  readonly bandwidthBytesPerSecond: number;
+  readonly store: Store;
+  readonly ranges: Ranges;
+  readonly peers: PeerPool;
+  readonly lease: Lease;
+  readonly loopDelay: LoopDelayMonitor;
+}
+
+export class Membership implements MetaLinkHandlers {
+  readonly #options: MembershipOptions;
+  readonly #commands: Commands;
+  #indexVersion: IndexVersion = indexVersion(0);
+  #heartbeatAtMs: number;
+  #hasStoreFailed = false;
+
+  constructor(options: MembershipOptions) {
+    const { environment, ranges, store, log } = options;
+    this.#options = options;
+    this.#commands = new Commands(ranges, (addresses) => this.#learn(addresses), log);
+    this.#heartbeatAtMs = environment.clock.nowMs();
+    store.onProgress((failure) => this.#watchStore(failure));
+  }
+
+  get indexVersion(): IndexVersion {
+    return this.#indexVersion;
+  }
+
+  registration(): RegisterDrive {
+    const { book, address, zone, bandwidthBytesPerSecond, store, ranges } = this.#options;
+    const { drive, folderId } = book.current;
+    return {
+      drive,
+      address,
+      incarnation: incarnation(book.current.incarnation),
+      folderId,
+      zone,
+      capacityBytes: store.statistics().capacityBytes,
+      bandwidthBytesPerSecond,
+      held: ranges.held(),
+    };
+  }
+
+  async registered(answer: RegisterAnswer): Promise<void> {
+    const { book, cluster, folder, ranges, lease } = this.#options;
+    const { records, addresses } = answer;
+    try {
+      if (book.current.cluster === undefined) await book.write({ ...book.current, cluster });
+      this.#learn(addresses);
+      await ranges.startServing(records, addresses, answer.indexVersion);
+    } catch (error) {
+      throw folderFailure(folder, error);
+    }
+    this.#indexVersion = answer.indexVersion;
+    lease.grant();
+  }
+
+  heartbeat(): Heartbeat {
+    const { environment, book, store, ranges } = this.#options;
+    const nowMs = environment.clock.nowMs();
+    const intervalMs = nowMs - this.#heartbeatAtMs;
+    this.#heartbeatAtMs = nowMs;
+    const { logBytes, isFull } = store.statistics();
+    this.#logHeartbeat(intervalMs, logBytes);
+    return {
+      drive: book.current.drive,
+      incarnation: incarnation(book.current.incarnation),
+      intervalMs,
+      usedBytes: logBytes,
+      isFull,
+      storeFailed: this.#hasStoreFailed,
+      ranges: ranges.report(),
+      indexVersion: this.#indexVersion,
+    };
+  }
+
+  heartbeatAnswered(answer: HeartbeatAnswer): void {
+    this.#learn(answer.addresses);
+    this.#indexVersion = answer.indexVersion;
+  }
+
+  command(connection: Connection, frame: Frame): void {
+    this.#commands.handle(connection, frame);
+  }
+
+  #learn(addresses: readonly DriveAddress[]): void {
+    this.#options.peers.learn(addresses);
+    this.#options.ranges.learnAddresses(addresses);
+  }
+
+  #logHeartbeat(intervalMs: number, usedBytes: number): void {
+    const { loopDelay, peers, log } = this.#options;
+    const fields = {
+      intervalMs: Math.round(intervalMs),
+      usedBytes,
+      peers: peers.connectedCount,
+      loopDelay: loopDelay.take(),
+    };
+    log.debug(fields, 'heartbeat');
+  }
+
+  #watchStore(failure: StoreError | undefined): void {
+    if (failure === undefined || this.#hasStoreFailed) return;
+    this.#hasStoreFailed = true;
+    this.#options.log.error(
+      { code: failure.code, reason: reasonOf(failure) },
+      'the store takes no writes any more; check the device and restart this drive',
+    );
+  }
+}
+
+/** Tells the metadata server that a copy is complete. Rejects when it is not reached or refuses. */
+export async function sendSyncFinished(
+  connection: Connection | undefined,
+  message: SyncFinished,
+): Promise<void> {
+  if (connection === undefined) {
+    throw new ConnectionClosedError('not connected with the metadata server');
+  }
+  const timeoutMs = SYNC_REPORT_TIMEOUT_MS;
+  await connection.request(messages.syncFinished, message, messages.done, { timeoutMs });
+}
