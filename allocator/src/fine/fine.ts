@@ -1,0 +1,102 @@
+// The fine case on a given set of bins: fixed items stay, heavy items are spread, arcs divide the rest, overloads are mended,
+// index entries coalesced. Several thresholds for "heavy" are tried, the most index-saving one first.
+
+import { type Bins, binLoads, countRuns, isFeasible, type Packing } from '../packing/packing.ts';
+import type { Budget } from '../packing/budget.ts';
+import { placeByArcs } from './arcs.ts';
+import { coalesce } from './coalesce.ts';
+import { heavyItems, residual, spread } from './heavy.ts';
+import { mendOverloads } from './mend.ts';
+
+export interface FineOptions {
+  readonly isEven: boolean;
+  readonly budget: Budget;
+  /** Bin of items that may not choose (-1: free). */
+  readonly fixed?: Int32Array;
+}
+
+export interface FineResult {
+  readonly binOf: Int32Array;
+  readonly entries: number;
+  readonly isFeasible: boolean;
+}
+
+const THRESHOLDS = [1, 0.1, 0.04, 0.015] as const;
+
+function fixedMask(fixed: Int32Array | undefined): Uint8Array | undefined {
+  return fixed === undefined ? undefined : Uint8Array.from(fixed, (b) => +(b >= 0));
+}
+
+function attempt(
+  packing: Packing,
+  bins: Bins,
+  threshold: number,
+  options: FineOptions,
+): FineResult | undefined {
+  const binOf = options.fixed?.slice() ?? new Int32Array(packing.count).fill(-1);
+  const loads = binLoads(packing, bins.count, binOf);
+  if (threshold < 1) {
+    const heavy = heavyItems(packing, bins, threshold).filter((i) => binOf[i] === -1);
+    if (!options.budget.spend(heavy.length * bins.count)) return undefined;
+    if (!spread(packing, bins, heavy, binOf, loads)) return undefined;
+  }
+  const light = freeItems(binOf);
+  placeByArcs(packing, residual(bins, loads), light, binOf, {
+    isBalanced: options.isEven,
+  });
+  const isFixed = fixedMask(options.fixed);
+  if (isFixed === undefined) mendOverloads(packing, bins, binOf, options.budget);
+  if (!options.isEven) coalesce(packing, bins, binOf, isFixed);
+  return {
+    binOf,
+    entries: countRuns(packing.joins, binOf),
+    isFeasible: isFeasible(packing, bins, binOf),
+  };
+}
+
+function freeItems(binOf: Int32Array): Int32Array {
+  let count = 0;
+  for (const b of binOf) if (b === -1) count++;
+  const free = new Int32Array(count);
+  for (let i = 0, at = 0; i < binOf.length; i++) if (binOf[i] === -1) free[at++] = i;
+  return free;
+}
+
+/** The first feasible packing over falling thresholds, or the last one tried. `share` is the largest item's share of a bin. */
+export function packFine(
+  packing: Packing,
+  bins: Bins,
+  share: number,
+  options: FineOptions,
+): FineResult | undefined {
+  let result: FineResult | undefined;
+  for (const threshold of THRESHOLDS) {
+    // Spreading matters only where items stand out: between the thresholds there is nothing to spread.
+    if (threshold < 1 && threshold > share) continue;
+    if (threshold === 1 && share > 0.05) continue;
+    const found = attempt(packing, bins, threshold, options);
+    if (found?.isFeasible) return found;
+    result ??= found;
+    if (options.budget.isOver) break;
+  }
+  return result;
+}
+
+/** Ranges in key order, each drive filled before the next is begun: one index entry per drive, more drives than needed. */
+export function contiguousDrives(packing: Packing, capacity: readonly number[]): Int32Array {
+  const binOf = new Int32Array(packing.count);
+  const load = new Float64Array(capacity.length);
+  let bin = 0;
+  for (let i = 0; i < packing.count; i++) {
+    const fits = packing.demand.every((column, r) => load[r]! + column[i]! <= capacity[r]!);
+    if (!fits) {
+      bin++;
+      load.fill(0);
+    }
+    packing.demand.forEach((column, r) => {
+      load[r]! += column[i]!;
+    });
+    binOf[i] = bin;
+  }
+  return binOf;
+}

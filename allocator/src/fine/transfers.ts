@@ -1,0 +1,165 @@
+// Corrects a split whose error is not tolerable by moving short runs of items across, one run or a pair of runs at a time.
+//
+// Large ranges make arcs coarse: the sum can miss its target by half of the largest item. A moved run costs at most two index
+// entries, and with a thousand candidate runs on either side there are a million pairs whose effects add up to nearly any
+// small vector. Candidates are runs of 1, 2, 4, ... items, so that every order of magnitude is present. Pairs are found by
+// sorting candidates by the first resource and looking only where the first resource fits.
+
+import type { Sequence, Target } from './split.ts';
+
+const CANDIDATES_MAX = 1600;
+const SCAN_MAX = 24;
+
+/** Runs of the sequence that lie on one side, with what moving them does to the left load. */
+class Runs {
+  count = 0;
+  readonly from: Int32Array = new Int32Array(CANDIDATES_MAX);
+  readonly to: Int32Array = new Int32Array(CANDIDATES_MAX);
+  readonly effect: readonly Float64Array[];
+  readonly order: Int32Array;
+  readonly sorted: Float64Array;
+
+  constructor(sequence: Sequence, span: Float64Array) {
+    this.effect = sequence.prefix.map(() => new Float64Array(CANDIDATES_MAX));
+    this.#collect(sequence, span);
+    this.order = new Int32Array(this.count).map((_, k) => k);
+    const first = this.effect[0]!;
+    this.order.sort((a, b) => first[a]! - first[b]! || a - b);
+    this.sorted = Float64Array.from(this.order, (c) => first[c]!);
+  }
+
+  #collect(sequence: Sequence, span: Float64Array): void {
+    const { length } = sequence;
+    const lengths = [1, 2, 4, 8, 16, 48, 128, 400].filter((runLength) => runLength * 2 < length);
+    if (lengths.length === 0) lengths.push(1);
+    const perLength = Math.floor(CANDIDATES_MAX / lengths.length);
+    lengths.forEach((runLength, l) => {
+      // Single items are the most useful ones: they take what the longer runs leave of the places.
+      const places = l === 0 ? perLength + (CANDIDATES_MAX % lengths.length) : perLength;
+      const step = Math.max(1, length / places);
+      for (let at = 0; at + runLength <= length; at += step) {
+        this.#add(sequence, Math.floor(at), runLength, span);
+      }
+    });
+  }
+
+  #add(sequence: Sequence, from: number, runLength: number, span: Float64Array): void {
+    const side = sequence.side[from]!;
+    const to = from + runLength;
+    for (let k = from + 1; k < to; k++) if (sequence.side[k] !== side) return;
+    if (this.count === CANDIDATES_MAX) return;
+    const c = this.count;
+    for (let r = 0; r < this.effect.length; r++) {
+      const load = sequence.stretch(r, from, to);
+      if (load > span[r]!) return;
+      this.effect[r]![c] = side === 1 ? -load : load;
+    }
+    this.from[c] = from;
+    this.to[c] = to;
+    this.count++;
+  }
+
+  overlap(a: number, b: number): boolean {
+    return this.from[a]! < this.to[b]! && this.from[b]! < this.to[a]!;
+  }
+
+  /** First place in the sorted order whose first effect is at least the value. */
+  lowerBound(value: number): number {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.sorted[middle]! < value) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function errorAfter(runs: Runs, need: Float64Array, target: Target, a: number, b: number): number {
+  let worst = 0;
+  for (let r = 0; r < need.length; r++) {
+    const effect = runs.effect[r]!;
+    const off = Math.abs(need[r]! - effect[a]! - (b < 0 ? 0 : effect[b]!)) / target.tolerance[r]!;
+    if (off > worst) worst = off;
+  }
+  return worst;
+}
+
+interface Choice {
+  a: number;
+  b: number;
+  error: number;
+}
+
+function bestSingle(runs: Runs, need: Float64Array, target: Target): Choice {
+  const best: Choice = { a: -1, b: -1, error: Number.POSITIVE_INFINITY };
+  for (let c = 0; c < runs.count; c++) {
+    const error = errorAfter(runs, need, target, c, -1);
+    if (error < best.error) {
+      best.a = c;
+      best.error = error;
+    }
+  }
+  return best;
+}
+
+/** The best of the pairs whose effect on the first resource is nearest to what is needed; stops at a tolerable one. */
+function bestPair(runs: Runs, need: Float64Array, target: Target): Choice {
+  const best: Choice = { a: -1, b: -1, error: Number.POSITIVE_INFINITY };
+  for (let a = 0; a < runs.count; a++) {
+    const middle = runs.lowerBound(need[0]! - runs.effect[0]![a]!);
+    const first = Math.max(0, middle - SCAN_MAX / 2);
+    const last = Math.min(runs.count, middle + SCAN_MAX / 2);
+    for (let at = first; at < last; at++) {
+      const b = runs.order[at]!;
+      const error = errorAfter(runs, need, target, a, b);
+      if (error >= best.error || a === b || runs.overlap(a, b)) continue;
+      best.a = a;
+      best.b = b;
+      best.error = error;
+      if (error <= 0.5) return best;
+    }
+  }
+  return best;
+}
+
+function flip(sequence: Sequence, runs: Runs, c: number): void {
+  if (c < 0) return;
+  for (let k = runs.from[c]!; k < runs.to[c]!; k++) sequence.side[k]! ^= 1;
+}
+
+/** Error of the sides as they are marked. */
+export function sideError(sequence: Sequence, target: Target): number {
+  let worst = 0;
+  for (let r = 0; r < sequence.prefix.length; r++) {
+    const off = Math.abs(sequence.leftLoad(r) - target.load[r]!) / target.tolerance[r]!;
+    if (off > worst) worst = off;
+  }
+  return worst;
+}
+
+/**
+ * Moves runs until the sides meet the target or nothing helps; returns the error left. `rounds` bounds the index entries spent:
+ * each round costs at most four.
+ */
+export function correctSplit(sequence: Sequence, target: Target, rounds: number): number {
+  let error = sideError(sequence, target);
+  for (let round = 0; round < rounds && error > 1; round++) {
+    const need = target.load.map((load, r) => load - sequence.leftLoad(r));
+    const span = need.map(
+      (value, r) => 8 * Math.max(Math.abs(value), target.tolerance[r]!) + sequence.total(r) / 16,
+    );
+    const runs = new Runs(sequence, span);
+    let choice = bestSingle(runs, need, target);
+    if (choice.error > 1) {
+      const pair = bestPair(runs, need, target);
+      if (pair.error < choice.error) choice = pair;
+    }
+    if (choice.a < 0 || choice.error >= error) break;
+    flip(sequence, runs, choice.a);
+    flip(sequence, runs, choice.b);
+    error = choice.error;
+  }
+  return error;
+}
