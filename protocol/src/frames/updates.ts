@@ -97,12 +97,29 @@ export class UpdatesWriter {
       this.#table.subarray(0, this.#tableBytes),
       ...this.#values,
     ]);
-    if (chunks.length > 1) this.#table = Buffer.allocUnsafe(START_BYTES);
+    this.#reset(chunks.length > 1);
+    return chunks;
+  }
+
+  /**
+   * The same updates as the payload of another message: count and table bytes (two u32), table,
+   * values. Read back with `readUpdatesPayload`.
+   */
+  finishPayload(): Uint8Array[] {
+    const sizes = Buffer.allocUnsafe(8);
+    sizes.writeUInt32LE(this.#count, 0);
+    sizes.writeUInt32LE(this.#tableBytes, 4);
+    const chunks = [sizes, this.#table.subarray(0, this.#tableBytes), ...this.#values];
+    this.#reset(true);
+    return chunks;
+  }
+
+  #reset(needsTable: boolean): void {
+    if (needsTable) this.#table = Buffer.allocUnsafe(START_BYTES);
     this.#tableBytes = 0;
     this.#values = [];
     this.#valueBytes = 0;
     this.#count = 0;
-    return chunks;
   }
 
   #addSession(session: UpdateSession | undefined, at: number): void {
@@ -193,4 +210,12 @@ function readUpdate(
     value: payload.subarray(valueAt, valueEnd),
     session: (flags & UpdateFlag.session) !== 0 ? readSession(payload, at) : undefined,
   };
+}
+
+/** Reads what `finishPayload` wrote; an empty payload holds no updates. Throws as readUpdates. */
+export function readUpdatesPayload(payload: Buffer): ReceivedUpdate[] {
+  if (payload.length === 0) return [];
+  if (payload.length < 8) throw new MalformedFrameError('updates: payload is cut');
+  const header = [Opcode.updates, 0, payload.readUInt32LE(0), payload.readUInt32LE(4)];
+  return readUpdates({ opcode: Opcode.updates, requestId: 0, header, payload: payload.subarray(8) });
 }
