@@ -43,6 +43,8 @@ export interface RangesOptions {
   readonly peers: PeerLinks;
   readonly lease: LeaseHolder;
   readonly reportSyncFinished: (message: SyncFinished) => Promise<void>;
+  /** For the operator: what the ranges cannot mend themselves. */
+  readonly reportTrouble?: (message: string) => void;
 }
 
 export interface Ranges {

@@ -1,0 +1,50 @@
+// The way back up the chain: cumulative acknowledgements, one frame per predecessor and group.
+
+import type { Acknowledgement, DriveId, Sequence } from '@piton/protocol';
+import { messages } from '@piton/protocol';
+import type { Replica } from '../ranges/replica.ts';
+import type { PeerLinks } from '../shell/host.ts';
+
+const RANGES_PER_FRAME_MAX = 4_096;
+
+export class Acknowledger {
+  readonly #peers: PeerLinks;
+  readonly #waiting: Set<Replica> = new Set();
+
+  constructor(peers: PeerLinks) {
+    this.#peers = peers;
+  }
+
+  /** The predecessor learns how far this replica has come, with the next flush. */
+  schedule(replica: Replica): void {
+    if (replica.role.predecessor !== undefined) this.#waiting.add(replica);
+  }
+
+  flush(): void {
+    if (this.#waiting.size === 0) return;
+    const byDrive = new Map<DriveId, Acknowledgement[]>();
+    for (const replica of this.#waiting) {
+      const predecessor = replica.role.predecessor;
+      if (predecessor === undefined) continue;
+      const list = byDrive.get(predecessor) ?? [];
+      list.push({
+        range: replica.id,
+        epoch: replica.record.epoch,
+        sequence: replica.committed as Sequence,
+      });
+      byDrive.set(predecessor, list);
+    }
+    this.#waiting.clear();
+    for (const [drive, ranges] of byDrive) this.#send(drive, ranges);
+  }
+
+  #send(drive: DriveId, ranges: readonly Acknowledgement[]): void {
+    const connection = this.#peers.connectionTo(drive);
+    if (connection === undefined) return;
+    for (let at = 0; at < ranges.length; at += RANGES_PER_FRAME_MAX) {
+      connection.notify(messages.acknowledge, {
+        ranges: ranges.slice(at, at + RANGES_PER_FRAME_MAX),
+      });
+    }
+  }
+}

@@ -1,0 +1,71 @@
+// Taking a record into a range copy's history: the same step on every member.
+//
+// Log, pending list, session table and successor, in this order and in one turn, so that none of
+// them ever knows a write that the one before does not.
+
+import type { Clock } from '@piton/protocol';
+import type { LogRecord, Store } from '../engine/store.ts';
+import type { Replica } from '../ranges/replica.ts';
+import type { WriteResult } from '../ranges/sessions.ts';
+import { bucketOf, resultOf, type Waiter, type Write } from '../ranges/write.ts';
+import type { Committer } from './commit.ts';
+import type { Forwarder } from './forward.ts';
+
+export class Appender {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #forwarder: Forwarder;
+  readonly #committer: Committer;
+
+  constructor(store: Store, clock: Clock, forwarder: Forwarder, committer: Committer) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#forwarder = forwarder;
+    this.#committer = committer;
+  }
+
+  /**
+   * `record.sequence` must be `replica.last + 1`. Throws StoreError, and then nothing was done.
+   */
+  append(
+    replica: Replica,
+    record: LogRecord,
+    flush: boolean,
+    waiter: Waiter | undefined,
+    result: WriteResult = resultOf(record),
+  ): Write {
+    const appended = this.#store.append(record, flush);
+    const bucket = bucketOf(record.key);
+    const write: Write = {
+      sequence: record.sequence,
+      record,
+      place: appended.place,
+      appended,
+      flush,
+      result,
+      waiter,
+      moreWaiters: undefined,
+      older: replica.pending.newestInBucket(bucket),
+      bucket,
+    };
+    replica.last = record.sequence;
+    replica.pending.add(write);
+    this.#noteSession(replica, record, result);
+    this.#forwarder.forward(replica, record, flush);
+    this.#committer.expect(replica);
+    return write;
+  }
+
+  #noteSession(replica: Replica, record: LogRecord, result: WriteResult): void {
+    const session = record.session;
+    if (session === undefined) return;
+    replica.sessions.note(
+      session.sessionHigh,
+      session.sessionLow,
+      session.writeNumber,
+      session.lowestOutstanding,
+      result,
+      this.#clock.nowMs(),
+    );
+  }
+}

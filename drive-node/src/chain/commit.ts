@@ -1,0 +1,92 @@
+// The commit: a write becomes visible, and its writer is answered, when it is safe here and at every
+// member behind us.
+//
+// Safe here means below one watermark of one ordered log: durable for a write that asked for a
+// flush, written for one that did not. An earlier write that is not safe yet holds back the later
+// ones: the order of a range is never broken (SOURCES.md 2.3, "fsync credited to the wrong serial").
+
+import type { Store } from '../engine/store.ts';
+import { RecordKind } from '../engine/store.ts';
+import type { Replica } from '../ranges/replica.ts';
+import type { Write } from '../ranges/write.ts';
+import type { Replies } from '../requests/replies.ts';
+import type { Acknowledger } from './acknowledge.ts';
+
+export interface CommitEvents {
+  /** Nothing is pending any more in a range that drains. */
+  drained(replica: Replica): void;
+  /** A delete became visible in a copy that is not complete. */
+  deletedDuringCopy(replica: Replica, key: Uint8Array, sequence: number): void;
+}
+
+export class Committer {
+  readonly #store: Store;
+  readonly #replies: Replies;
+  readonly #acknowledger: Acknowledger;
+  readonly #waiting: Set<Replica> = new Set();
+  readonly #events: CommitEvents;
+
+  constructor(store: Store, replies: Replies, acknowledger: Acknowledger, events: CommitEvents) {
+    this.#store = store;
+    this.#replies = replies;
+    this.#acknowledger = acknowledger;
+    this.#events = events;
+  }
+
+  /** A replica has new pending writes. */
+  expect(replica: Replica): void {
+    this.#waiting.add(replica);
+  }
+
+  forget(replica: Replica): void {
+    this.#waiting.delete(replica);
+  }
+
+  /** The log moved on. */
+  advanceAll(): void {
+    for (const replica of this.#waiting) this.advance(replica);
+  }
+
+  /** Commits what has become safe everywhere. */
+  advance(replica: Replica): void {
+    const { pending } = replica;
+    const limit = replica.role.successor === undefined ? replica.last : replica.acknowledged;
+    const before = replica.committed;
+    let write = pending.first();
+    while (write !== undefined && write.sequence <= limit && this.#isSafe(write)) {
+      pending.shift();
+      replica.committed = write.sequence;
+      this.#apply(replica, write);
+      write = pending.first();
+    }
+    if (replica.committed > before) this.#acknowledger.schedule(replica);
+    if (write === undefined) {
+      this.#waiting.delete(replica);
+      if (replica.isDraining) this.#events.drained(replica);
+    }
+  }
+
+  #isSafe(write: Write): boolean {
+    if (write.appended === undefined) return true;
+    const mark = write.flush ? this.#store.durablePosition : this.#store.writtenPosition;
+    return write.appended.end <= mark;
+  }
+
+  #apply(replica: Replica, write: Write): void {
+    const { record, appended } = write;
+    if (record !== undefined && appended !== undefined) {
+      if (record.kind !== RecordKind.sessionOnly) this.#store.apply(record, appended);
+      if (!replica.isComplete && record.kind === RecordKind.tombstone) {
+        this.#events.deletedDuringCopy(replica, record.key, record.sequence);
+      }
+      replica.counters.writes++;
+      replica.counters.writtenBytes += record.key.length + record.value.length;
+    }
+    if (write.waiter === undefined) return;
+    this.#replies.result(write.waiter, write.result);
+    write.waiter = undefined;
+    if (write.moreWaiters === undefined) return;
+    for (const waiter of write.moreWaiters) this.#replies.result(waiter, write.result);
+    write.moreWaiters = undefined;
+  }
+}

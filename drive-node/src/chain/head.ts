@@ -1,0 +1,265 @@
+// The head of a chain taking writes: each is answered from memory, attached to a copy of itself that
+// is under way, judged and appended, or refused.
+//
+// Writes wait in two places, both bounded: behind a cold read of their key, and behind a split that
+// drains the range. Whoever waited starts over from the beginning: route, session, deadline.
+
+import { type Clock, OperationFlag, Status } from '@piton/protocol';
+import type { Store } from '../engine/store.ts';
+import type { Replica } from '../ranges/replica.ts';
+import type { Recall, Session } from '../ranges/sessions.ts';
+import type { Write } from '../ranges/write.ts';
+import type { Replies } from '../requests/replies.ts';
+import type { WriteRequest } from '../requests/write-request.ts';
+import type { Appender } from './append.ts';
+import { judge, type KeyState, needsState, newestState } from './judge.ts';
+import { refusalFor } from './store-status.ts';
+
+export interface HeadLimits {
+  /** Writes of one range that are not committed yet. */
+  readonly pendingWritesMax: number;
+  readonly pendingBytesMax: number;
+  /** Writes that wait behind cold reads and drains, on the whole drive. */
+  readonly waitingMax: number;
+}
+
+export const HEAD_LIMITS: HeadLimits = {
+  pendingWritesMax: 65_536,
+  pendingBytesMax: 64 * 1024 * 1024,
+  waitingMax: 16_384,
+};
+
+const OVERLOADED_RETRY_MS = 20;
+
+export class HeadWriter {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #replies: Replies;
+  readonly #appender: Appender;
+  readonly #limits: HeadLimits;
+  readonly #defaultFlush: boolean;
+  /** Routes a write again that has waited. */
+  readonly #again: (request: WriteRequest) => void;
+  /** Called when work was done outside of a frame's handling. */
+  readonly #flush: () => void;
+  /** Keys whose newest state is being read, with the writes that wait for it. */
+  readonly #cold: Map<string, WriteRequest[]> = new Map();
+  readonly #parked: Map<Replica, WriteRequest[]> = new Map();
+  #waiting = 0;
+
+  constructor(options: {
+    store: Store;
+    clock: Clock;
+    replies: Replies;
+    appender: Appender;
+    defaultFlush: boolean;
+    again: (request: WriteRequest) => void;
+    flush: () => void;
+    limits?: HeadLimits;
+  }) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#replies = options.replies;
+    this.#appender = options.appender;
+    this.#defaultFlush = options.defaultFlush;
+    this.#again = options.again;
+    this.#flush = options.flush;
+    this.#limits = options.limits ?? HEAD_LIMITS;
+  }
+
+  /** Takes a write for which this drive is the head. It is answered now or later, exactly once. */
+  take(replica: Replica, request: WriteRequest): void {
+    if (this.#clock.nowMs() > request.deadlineMs) {
+      this.#replies.refuse(request, Status.expired);
+      return;
+    }
+    if (replica.isDraining) {
+      this.#park(replica, request);
+      return;
+    }
+    const session = replica.sessions.find(request.sessionHigh, request.sessionLow);
+    if (this.#answerRepeated(replica, session, request)) return;
+    if (!this.#hasRoom(replica, session, request)) return;
+    if (this.#cold.size > 0 && this.#joinCold(replica, request)) return;
+    this.#judge(replica, request);
+  }
+
+  /** Takes writes back that have not begun; with a status, they are told. */
+  cancel(isWanted: (request: WriteRequest) => boolean, status: Status | undefined): void {
+    for (const list of [...this.#cold.values(), ...this.#parked.values()]) {
+      for (let at = list.length - 1; at >= 0; at--) {
+        const request = list[at] as WriteRequest;
+        if (!isWanted(request)) continue;
+        list.splice(at, 1);
+        this.#waiting--;
+        if (status !== undefined) this.#replies.refuse(request, status);
+      }
+    }
+  }
+
+  /** A drain is over: the writes that waited for it start over. */
+  release(replica: Replica): void {
+    const parked = this.#parked.get(replica);
+    if (parked === undefined) return;
+    this.#parked.delete(replica);
+    this.#waiting -= parked.length;
+    for (const request of parked) this.#again(request);
+    this.#flush();
+  }
+
+  #park(replica: Replica, request: WriteRequest): void {
+    if (!this.#mayWait(request)) return;
+    const parked = this.#parked.get(replica);
+    if (parked === undefined) this.#parked.set(replica, [request]);
+    else parked.push(request);
+  }
+
+  #mayWait(request: WriteRequest): boolean {
+    if (this.#waiting >= this.#limits.waitingMax) {
+      this.#replies.refuse(request, Status.overloaded, { retryAfterMs: OVERLOADED_RETRY_MS });
+      return false;
+    }
+    this.#waiting++;
+    return true;
+  }
+
+  /** Answers a write that was seen before. */
+  #answerRepeated(replica: Replica, session: Session | undefined, request: WriteRequest): boolean {
+    if (request.writeNumber < 1) {
+      const message = 'write number: expected an integer from 1';
+      this.#replies.refuse(request, Status.invalidArgument, { message });
+      return true;
+    }
+    const recall: Recall = replica.sessions.recall(session, request.writeNumber);
+    if (recall === 'new') return false;
+    if (recall === 'forgotten') {
+      this.#replies.refuse(request, Status.sessionExpired);
+      return true;
+    }
+    if (recall.sequence > replica.committed) {
+      const write = replica.pending.at(recall.sequence);
+      if (write !== undefined) {
+        attach(write, request);
+        return true;
+      }
+    }
+    this.#replies.result(request, recall);
+    return true;
+  }
+
+  #hasRoom(replica: Replica, session: Session | undefined, request: WriteRequest): boolean {
+    const { pending } = replica;
+    if (
+      pending.count >= this.#limits.pendingWritesMax ||
+      pending.bytes + request.bytes > this.#limits.pendingBytesMax
+    ) {
+      this.#replies.refuse(request, Status.overloaded, { retryAfterMs: OVERLOADED_RETRY_MS });
+      return false;
+    }
+    if (session !== undefined) {
+      replica.sessions.forget(session, request.lowestOutstanding);
+    }
+    if (!replica.sessions.hasRoom(session)) {
+      this.#replies.refuse(request, Status.tooManySessions, { retryAfterMs: 1_000 });
+      return false;
+    }
+    return true;
+  }
+
+  #judge(replica: Replica, request: WriteRequest): void {
+    if (!needsState(request)) {
+      this.#finish(replica, request, undefined);
+      return;
+    }
+    try {
+      const state = newestState(this.#store, replica, request.key);
+      if (state instanceof Promise) this.#waitForState(replica, request, state);
+      else this.#finish(replica, request, state);
+    } catch (error) {
+      this.#refuseFor(request, error);
+    }
+  }
+
+  #finish(replica: Replica, request: WriteRequest, state: KeyState | undefined): void {
+    const verdict = judge(replica, request, state);
+    if (verdict.record === undefined) {
+      this.#replies.result(request, verdict.result);
+      return;
+    }
+    const asked = request.flags & (OperationFlag.flush | OperationFlag.os);
+    const flush = asked === 0 ? this.#defaultFlush : (asked & OperationFlag.flush) !== 0;
+    try {
+      this.#appender.append(replica, verdict.record, flush, request, verdict.result);
+    } catch (error) {
+      this.#refuseFor(request, error);
+    }
+  }
+
+  #refuseFor(request: WriteRequest, error: unknown): void {
+    const { status, detail } = refusalFor(error);
+    this.#replies.refuse(request, status, detail);
+  }
+
+  /** A write of a key whose state is being read waits behind the first one. */
+  #joinCold(replica: Replica, request: WriteRequest): boolean {
+    const waiting = this.#cold.get(coldName(replica, request));
+    if (waiting === undefined) return false;
+    if (this.#mayWait(request)) waiting.push(request);
+    return true;
+  }
+
+  #waitForState(replica: Replica, request: WriteRequest, state: Promise<KeyState>): void {
+    if (!this.#mayWait(request)) {
+      state.catch(() => {});
+      return;
+    }
+    const name = coldName(replica, request);
+    this.#cold.set(name, [request]);
+    state.then(
+      (found) => this.#resumeCold(name, replica, found),
+      (error: unknown) => this.#failCold(name, error),
+    );
+  }
+
+  /**
+   * The state is here: the first write uses it, the others start over and find that one's result.
+   * Nothing else can have written the key meanwhile: it would be waiting here as well.
+   */
+  #resumeCold(name: string, replica: Replica, state: KeyState): void {
+    const [first, ...others] = this.#takeCold(name);
+    if (first !== undefined) {
+      if (!this.#isOurs(replica, first)) this.#again(first);
+      else if (this.#clock.nowMs() > first.deadlineMs) this.#replies.refuse(first, Status.expired);
+      else this.#finish(replica, first, state);
+    }
+    for (const request of others) this.#again(request);
+    this.#flush();
+  }
+
+  #failCold(name: string, error: unknown): void {
+    for (const request of this.#takeCold(name)) this.#refuseFor(request, error);
+    this.#flush();
+  }
+
+  #takeCold(name: string): WriteRequest[] {
+    const waiting = this.#cold.get(name) ?? [];
+    this.#cold.delete(name);
+    this.#waiting -= waiting.length;
+    return waiting;
+  }
+
+  #isOurs(replica: Replica, request: WriteRequest): boolean {
+    return replica.role.isHead && !replica.isDraining && replica.contains(request.key);
+  }
+}
+
+/** The retry is answered together with the first attempt. */
+function attach(write: Write, request: WriteRequest): void {
+  if (write.waiter === undefined) write.waiter = request;
+  else if (write.moreWaiters === undefined) write.moreWaiters = [request];
+  else write.moreWaiters.push(request);
+}
+
+function coldName(replica: Replica, request: WriteRequest): string {
+  return `${replica.namespace}/${request.key.toString('latin1')}`;
+}

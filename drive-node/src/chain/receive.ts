@@ -1,0 +1,164 @@
+// What a chain member takes from its neighbours: updates from the predecessor, acknowledgements and
+// refusals from the successor.
+//
+// Exactly the own epoch, exactly the own neighbour, exactly the next sequence. A duplicate is
+// acknowledged again, a gap is refused once, and the predecessor then asks where to go on.
+
+import {
+  type ChainState,
+  type Connection,
+  type Frame,
+  limits,
+  messages,
+  type RangeId,
+  type ReceivedUpdate,
+  readUpdates,
+  type Sequence,
+  Status,
+  UpdatesWriter,
+} from '@piton/protocol';
+import type { Store } from '../engine/store.ts';
+import type { Replica } from '../ranges/replica.ts';
+import type { Routes } from '../requests/routes.ts';
+import type { Acknowledger } from './acknowledge.ts';
+import type { Appender } from './append.ts';
+import type { Committer } from './commit.ts';
+import { findPast } from './history.ts';
+import { isKind, recordOf } from './received-record.ts';
+import type { Resumer } from './resume.ts';
+import { refusalFor } from './store-status.ts';
+
+const RETRY_MS = 20;
+const CATCH_UP_BYTES_MAX = limits.PAYLOAD_BYTES_MAX / 2;
+
+export interface ReceiveParts {
+  readonly store: Store;
+  readonly routes: Routes;
+  readonly appender: Appender;
+  readonly acknowledger: Acknowledger;
+  readonly committer: Committer;
+  readonly resumer: Resumer;
+}
+
+export class Receiver {
+  readonly #parts: ReceiveParts;
+
+  constructor(parts: ReceiveParts) {
+    this.#parts = parts;
+  }
+
+  handleUpdates(connection: Connection, frame: Frame): void {
+    const refused = new Set<number>();
+    for (const update of readUpdates(frame)) {
+      if (refused.has(update.rangeId)) continue;
+      if (!this.#take(connection, update)) {
+        refused.add(update.rangeId);
+        this.#refuse(connection, update);
+      }
+    }
+  }
+
+  handleAcknowledge(connection: Connection, frame: Frame): void {
+    for (const { range, epoch, sequence } of messages.acknowledge.decode(frame.header[2]).ranges) {
+      const replica = this.#parts.routes.get(range);
+      if (replica === undefined || replica.record.epoch !== epoch) continue;
+      if (replica.role.successor !== connection.peer.node) continue;
+      if (sequence > replica.last || sequence <= replica.acknowledged) continue;
+      replica.acknowledged = sequence;
+      this.#parts.committer.advance(replica);
+    }
+  }
+
+  handleRefused(connection: Connection, frame: Frame): void {
+    const { range, epoch } = messages.updatesRefused.decode(frame.header[2]);
+    const replica = this.#parts.routes.get(range);
+    if (replica === undefined || replica.role.successor !== connection.peer.node) return;
+    // A successor at a newer epoch: our own record is on its way, and resumes by itself.
+    if (replica.record.epoch < epoch) return;
+    this.#parts.resumer.startAgain(replica);
+  }
+
+  /** The predecessor asks how far we are. */
+  handleChainState(connection: Connection, frame: Frame): void {
+    const request = messages.chainState.decode(frame.header[2]);
+    const replica = this.#parts.routes.get(request.range);
+    if (replica === undefined || request.epoch > replica.record.epoch) {
+      connection.refuse(frame.requestId, Status.aheadOfDrive, { retryAfterMs: RETRY_MS });
+      return;
+    }
+    const isPredecessor = replica.role.predecessor === connection.peer.node;
+    if (request.epoch < replica.record.epoch || !isPredecessor) {
+      const { start, end } = replica.record;
+      const detail = this.#parts.routes.staleDetail(request.range, start, end);
+      connection.refuse(frame.requestId, Status.staleIndex, detail);
+      return;
+    }
+    this.#answerState(connection, frame.requestId, replica, request).catch((error: unknown) => {
+      const { status, detail } = refusalFor(error);
+      connection.refuse(frame.requestId, status, detail);
+    });
+  }
+
+  async #answerState(
+    connection: Connection,
+    requestId: number,
+    replica: Replica,
+    request: ChainState,
+  ): Promise<void> {
+    if (replica.role.isSyncing && !replica.isComplete) {
+      // Nothing to build on: an interrupted copy starts over.
+      const nothing = { sequence: 0 as Sequence, acknowledged: 0 as Sequence };
+      connection.answer(requestId, messages.chainStateAnswer, nothing);
+      return;
+    }
+    const payload = await this.#missingAt(replica, request.sequence);
+    connection.answer(
+      requestId,
+      messages.chainStateAnswer,
+      { sequence: replica.last as Sequence, acknowledged: replica.committed as Sequence },
+      payload,
+    );
+    this.#parts.acknowledger.schedule(replica);
+  }
+
+  /** What a predecessor that ends at `sequence` lacks; empty in the ordinary case. */
+  async #missingAt(replica: Replica, sequence: number): Promise<Uint8Array[]> {
+    const writer = new UpdatesWriter();
+    for (let next = sequence + 1; next <= replica.last; next++) {
+      const past = await findPast(this.#parts.store, replica, next);
+      if (past === undefined) return [];
+      writer.add(replica.record.epoch, past.record, past.flush);
+      if (writer.payloadBytes > CATCH_UP_BYTES_MAX) break;
+      if (writer.count >= limits.OPERATIONS_PER_FRAME_MAX) break;
+    }
+    return writer.count === 0 ? [] : writer.finishPayload();
+  }
+
+  #take(connection: Connection, update: ReceivedUpdate): boolean {
+    const replica = this.#parts.routes.get(update.rangeId);
+    if (replica === undefined || replica.record.epoch !== update.chainEpoch) return false;
+    if (replica.role.predecessor !== connection.peer.node) return false;
+    if (update.sequence <= replica.last) {
+      this.#parts.acknowledger.schedule(replica);
+      return true;
+    }
+    if (update.sequence !== replica.last + 1 || !isKind(update.kind)) return false;
+    try {
+      this.#parts.appender.append(replica, recordOf(update, replica), update.flush, undefined);
+      return true;
+    } catch (error) {
+      // Never a veto: the write stays pending at the predecessor and is sent again.
+      refusalFor(error);
+      return false;
+    }
+  }
+
+  #refuse(connection: Connection, update: ReceivedUpdate): void {
+    const replica = this.#parts.routes.get(update.rangeId);
+    connection.notify(messages.updatesRefused, {
+      range: update.rangeId as RangeId,
+      epoch: replica?.record.epoch ?? (update.chainEpoch as Replica['record']['epoch']),
+      sequence: (replica?.last ?? 0) as Sequence,
+    });
+  }
+}

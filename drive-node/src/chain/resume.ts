@@ -1,0 +1,191 @@
+// Predecessor and successor agree where to go on: at a new epoch, and on every new connection.
+//
+// The predecessor asks how far the successor is (chainState). What the successor lacks is sent again
+// in order, from the pending list or the log; only then do new updates flow (SOURCES.md 2.3, "S-
+// first resends"). The other way round, a predecessor that lost its unflushed end in a power cut
+// takes what the successor has: a number is never given to two different writes. A gap that nobody
+// can fill is reported, and the link stays broken: never silently go on.
+
+import {
+  type Clock,
+  messages,
+  RefusedError,
+  readUpdatesPayload,
+  type Sequence,
+  Status,
+} from '@piton/protocol';
+import type { Store } from '../engine/store.ts';
+import { LinkState, type Replica } from '../ranges/replica.ts';
+import type { PeerLinks } from '../shell/host.ts';
+import type { Appender } from './append.ts';
+import type { Committer } from './commit.ts';
+import type { Forwarder } from './forward.ts';
+import { findPast } from './history.ts';
+import { recordOf } from './received-record.ts';
+
+const STATE_TIMEOUT_MS = 5_000;
+const RETRY_MS_MIN = 20;
+const RETRY_MS_MAX = 1_000;
+
+export interface ResumeParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly peers: PeerLinks;
+  readonly forwarder: Forwarder;
+  readonly appender: Appender;
+  readonly committer: Committer;
+  /** Starts the copy to a syncing successor that has nothing yet. */
+  readonly startCopy: (replica: Replica, token: number) => void;
+  readonly isHosted: (replica: Replica) => boolean;
+  readonly report: (message: string, replica: Replica) => void;
+  readonly flush: () => void;
+}
+
+/** The histories cannot be joined: the successor has to be copied anew. */
+class HistoryGapError extends Error {}
+
+export class Resumer {
+  readonly #parts: ResumeParts;
+
+  constructor(parts: ResumeParts) {
+    this.#parts = parts;
+  }
+
+  /** Brings the link to the successor up, whatever state it is in. */
+  start(replica: Replica): void {
+    const token = ++replica.resumes;
+    const successor = replica.role.successor;
+    if (successor === undefined) {
+      replica.link = LinkState.none;
+      this.#parts.committer.expect(replica);
+      this.#parts.committer.advance(replica);
+      return;
+    }
+    replica.link = LinkState.broken;
+    if (this.#parts.peers.connectionTo(successor) === undefined) return;
+    replica.link = LinkState.resuming;
+    this.#run(replica, token, RETRY_MS_MIN);
+  }
+
+  /** The successor refused an update: ask it where to go on, but not in a tight loop. */
+  startAgain(replica: Replica): void {
+    if (replica.link !== LinkState.open) return;
+    const token = ++replica.resumes;
+    replica.link = LinkState.broken;
+    this.#parts.clock.setTimer(RETRY_MS_MIN, () => {
+      if (this.isCurrent(replica, token)) this.start(replica);
+    });
+  }
+
+  /** The connection to the successor is gone. */
+  stop(replica: Replica): void {
+    replica.resumes++;
+    replica.link = LinkState.broken;
+  }
+
+  /** Whether a step that began under `token` may go on. */
+  isCurrent(replica: Replica, token: number): boolean {
+    return replica.resumes === token && this.#parts.isHosted(replica);
+  }
+
+  #run(replica: Replica, token: number, retryMs: number): void {
+    this.#agree(replica, token).then(
+      () => this.#parts.flush(),
+      (error: unknown) => {
+        if (!this.isCurrent(replica, token)) return;
+        replica.link = LinkState.broken;
+        if (error instanceof HistoryGapError) this.#parts.report(error.message, replica);
+        this.#parts.clock.setTimer(retryMs, () => {
+          if (!this.isCurrent(replica, token)) return;
+          const successor = replica.role.successor;
+          if (successor === undefined || !this.#parts.peers.connectionTo(successor)) return;
+          replica.link = LinkState.resuming;
+          this.#run(replica, token, Math.min(retryMs * 2, RETRY_MS_MAX));
+        });
+      },
+    );
+  }
+
+  async #agree(replica: Replica, token: number): Promise<void> {
+    for (;;) {
+      const answer = await this.#ask(replica);
+      if (!this.isCurrent(replica, token)) return;
+      if (answer.sequence <= replica.last) {
+        await this.#bringForward(replica, token, answer);
+        return;
+      }
+      this.#takeFromSuccessor(replica, answer.frame);
+    }
+  }
+
+  async #ask(replica: Replica): Promise<{ sequence: number; acknowledged: number; frame: Buffer }> {
+    const successor = replica.role.successor;
+    const connection = successor && this.#parts.peers.connectionTo(successor);
+    if (!connection) throw new RefusedError(Status.rangeUnavailable, {});
+    const { body, payload } = await connection.request(
+      messages.chainState,
+      {
+        range: replica.id,
+        epoch: replica.record.epoch,
+        sequence: replica.last as Sequence,
+        acknowledged: replica.committed as Sequence,
+      },
+      messages.chainStateAnswer,
+      { timeoutMs: STATE_TIMEOUT_MS },
+    );
+    return { sequence: body.sequence, acknowledged: body.acknowledged, frame: payload };
+  }
+
+  async #bringForward(
+    replica: Replica,
+    token: number,
+    answer: { sequence: number; acknowledged: number },
+  ): Promise<void> {
+    if (replica.role.syncTarget !== undefined && answer.sequence === 0) {
+      this.#parts.startCopy(replica, token);
+      return;
+    }
+    replica.acknowledged = Math.max(replica.acknowledged, answer.acknowledged);
+    await this.resend(replica, token, answer.sequence + 1);
+    if (!this.isCurrent(replica, token)) return;
+    replica.link = LinkState.open;
+    this.#parts.committer.expect(replica);
+    this.#parts.committer.advance(replica);
+  }
+
+  /** Sends everything from a sequence on again. Returns in the turn in which nothing is left. */
+  async resend(replica: Replica, token: number, from: number): Promise<void> {
+    for (let sequence = from; sequence <= replica.last; sequence++) {
+      const write = replica.pending.at(sequence);
+      if (write?.record !== undefined) {
+        this.#parts.forwarder.send(replica, write.record, write.flush);
+        continue;
+      }
+      const past = await findPast(this.#parts.store, replica, sequence);
+      if (!this.isCurrent(replica, token)) return;
+      if (past === undefined) {
+        throw new HistoryGapError(
+          `successor ${replica.role.successor} lacks sequence ${sequence} of ${replica.last}, ` +
+            'which is not at hand any more: it has to be copied anew',
+        );
+      }
+      this.#parts.forwarder.send(replica, past.record, past.flush);
+    }
+  }
+
+  /** The successor is ahead: its records become ours, under their own numbers. */
+  #takeFromSuccessor(replica: Replica, payload: Buffer): void {
+    const updates = readUpdatesPayload(payload);
+    const before = replica.last;
+    for (const update of updates) {
+      if (update.sequence !== replica.last + 1) continue;
+      this.#parts.appender.append(replica, recordOf(update, replica), update.flush, undefined);
+    }
+    if (replica.last === before) {
+      throw new HistoryGapError(
+        `successor ${replica.role.successor} is ahead of sequence ${replica.last} and could not ` +
+          'give what lies between',
+      );
+    }
+  }
+}

@@ -1,0 +1,174 @@
+// A split: one range becomes two, on every member at the same place in the order of writes.
+//
+// The head lets what is pending drain (new writes wait, bounded in number and time), then passes the
+// cut down the chain; the last member installs first. When the head installs, everybody has. Both
+// halves go on from the same sequence, with the same sessions and the same namespace: no data moves.
+// Idempotent: who has the new epoch already answers as if just told.
+
+import {
+  type ChainSplit,
+  type Clock,
+  type Connection,
+  type Frame,
+  messages,
+  type RangeRecord,
+  RefusedError,
+  type Sequence,
+  type SplitRange,
+  Status,
+} from '@piton/protocol';
+import type { Store } from '../engine/store.ts';
+import { encodeHosting, type Hosting, stateName } from '../ranges/hosting.ts';
+import { Replica } from '../ranges/replica.ts';
+import { type Deferred, deferred } from '../ranges/waiters.ts';
+import type { Routes } from '../requests/routes.ts';
+import type { PeerLinks } from '../shell/host.ts';
+import type { HeadWriter } from './head.ts';
+import type { Resumer } from './resume.ts';
+
+const DRAIN_MS_MAX = 5_000;
+const PASS_ON_MS_MAX = 10_000;
+
+export interface SplitParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly routes: Routes;
+  readonly peers: PeerLinks;
+  readonly head: HeadWriter;
+  readonly resumer: Resumer;
+}
+
+export class Splitter {
+  readonly #parts: SplitParts;
+  readonly #draining: Map<Replica, Deferred<void>> = new Map();
+
+  constructor(parts: SplitParts) {
+    this.#parts = parts;
+  }
+
+  /** At the head. Rejects with RefusedError when it cannot be done now; nothing has changed then. */
+  async split(command: SplitRange): Promise<void> {
+    const { left } = command;
+    const replica = this.#parts.routes.get(left.id);
+    if (replica === undefined) throw refused(Status.noSuchRange, 'this drive does not hold it');
+    if (replica.record.epoch >= left.epoch) return;
+    if (!replica.role.isHead) throw refused(Status.staleIndex, 'this drive is not the head');
+    if (replica.isDraining) throw refused(Status.conflictingOperation, 'it is being split already');
+    try {
+      await this.#drain(replica);
+      await this.#passOnAndInstall(replica, {
+        left,
+        right: command.right,
+        sequence: replica.last as Sequence,
+      });
+    } finally {
+      replica.isDraining = false;
+      this.#draining.delete(replica);
+      this.#parts.head.release(replica);
+    }
+  }
+
+  /** At the members behind the head. */
+  handleChainSplit(connection: Connection, frame: Frame): void {
+    const request = messages.chainSplit.decode(frame.header[2]);
+    this.#follow(connection, request).then(
+      () => connection.answer(frame.requestId, messages.done, { done: true }),
+      (error: unknown) => {
+        const { status, message } =
+          error instanceof RefusedError
+            ? { status: error.status, message: error.message }
+            : { status: Status.storeFailed, message: 'the split could not be persisted' };
+        connection.refuse(frame.requestId, status, { message });
+      },
+    );
+  }
+
+  /** The committer tells that nothing is pending any more. */
+  drained(replica: Replica): void {
+    this.#draining.get(replica)?.resolve();
+  }
+
+  async #follow(connection: Connection, request: ChainSplit): Promise<void> {
+    const replica = this.#parts.routes.get(request.left.id);
+    if (replica === undefined) throw refused(Status.aheadOfDrive, 'this drive does not hold it');
+    if (replica.record.epoch >= request.left.epoch) return;
+    if (replica.role.predecessor !== connection.peer.node) {
+      throw refused(Status.staleIndex, 'the sender is not the predecessor');
+    }
+    if (replica.last !== request.sequence || replica.record.epoch + 1 !== request.left.epoch) {
+      throw refused(Status.conflictingOperation, `at sequence ${replica.last} here`);
+    }
+    await this.#passOnAndInstall(replica, request);
+  }
+
+  async #drain(replica: Replica): Promise<void> {
+    replica.isDraining = true;
+    if (replica.pending.count === 0) return;
+    const drained = deferred<void>();
+    this.#draining.set(replica, drained);
+    const timer = this.#parts.clock.setTimer(DRAIN_MS_MAX, () =>
+      drained.reject(
+        refused(Status.conflictingOperation, `writes did not drain within ${DRAIN_MS_MAX} ms`),
+      ),
+    );
+    try {
+      await drained.promise;
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #passOnAndInstall(replica: Replica, request: ChainSplit): Promise<void> {
+    const successor = replica.role.successor;
+    if (successor !== undefined) {
+      const connection = this.#parts.peers.connectionTo(successor);
+      if (connection === undefined) {
+        throw refused(Status.rangeUnavailable, `no connection to the successor ${successor}`);
+      }
+      const options = { timeoutMs: PASS_ON_MS_MAX };
+      await connection.request(messages.chainSplit, request, messages.done, options);
+    }
+    await this.#install(replica, request.left, request.right);
+  }
+
+  async #install(replica: Replica, left: RangeRecord, right: RangeRecord): Promise<void> {
+    const changes = new Map<string, Uint8Array>();
+    for (const record of [left, right]) {
+      const hosting: Hosting = {
+        record,
+        namespace: replica.namespace,
+        isComplete: replica.isComplete,
+        baseSequence: replica.last,
+        isGone: false,
+      };
+      changes.set(stateName(record.id), encodeHosting(hosting));
+    }
+    await this.#parts.store.putStates(changes);
+    if (replica.record.epoch >= left.epoch) return;
+    replica.become(left);
+    const half = this.#makeRight(replica, right);
+    this.#parts.routes.learnVersion(left.version);
+    this.#parts.routes.add(half);
+    if (half.role.successor !== undefined) this.#parts.peers.want(half.role.successor);
+    this.#parts.resumer.start(replica);
+    this.#parts.resumer.start(half);
+  }
+
+  #makeRight(replica: Replica, right: RangeRecord): Replica {
+    const half = new Replica(right, replica.namespace, replica.self);
+    half.last = replica.last;
+    half.committed = replica.last;
+    half.acknowledged = replica.last;
+    half.isComplete = replica.isComplete;
+    half.sessions.merge(replica.sessions.encode(), this.#parts.clock.nowMs());
+    half.keys = replica.keys / 2;
+    half.bytes = replica.bytes / 2;
+    replica.keys -= half.keys;
+    replica.bytes -= half.bytes;
+    return half;
+  }
+}
+
+function refused(status: Status, message: string): RefusedError {
+  return new RefusedError(status, { message: `split: ${message}` });
+}

@@ -1,0 +1,28 @@
+// How a failure of the store is told to whoever asked.
+
+import { type Detail, Status } from '@piton/protocol';
+import { StoreError } from '../engine/store.ts';
+
+export interface Refusal {
+  readonly status: Status;
+  readonly detail: Detail;
+}
+
+const BUSY_RETRY_MS = 20;
+
+/** Rethrows what is not a store's failure. */
+export function refusalFor(error: unknown): Refusal {
+  if (!(error instanceof StoreError)) throw error;
+  switch (error.code) {
+    case 'no-space':
+      return { status: Status.noSpace, detail: { message: error.message } };
+    case 'busy':
+      return { status: Status.overloaded, detail: { retryAfterMs: BUSY_RETRY_MS } };
+    case 'checksum':
+      return { status: Status.checksum, detail: { message: error.message } };
+    case 'closed':
+      return { status: Status.stopping, detail: {} };
+    default:
+      return { status: Status.storeFailed, detail: { message: error.message } };
+  }
+}

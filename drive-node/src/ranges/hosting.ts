@@ -1,0 +1,63 @@
+// What a drive keeps on its device about each range copy beside the data: record, namespace, and
+// whether the copy is complete. Persisted through the store's states, in log order with the records,
+// before anything is done in its name.
+
+import {
+  packValue,
+  type RangeId,
+  type RangeRecord,
+  rangeId,
+  recordFromWire,
+  recordToWire,
+  unpackValue,
+} from '@piton/protocol';
+import type { Namespace } from '../engine/store.ts';
+
+export interface Hosting {
+  readonly record: RangeRecord;
+  readonly namespace: Namespace;
+  /** False while a copy to this drive is under way. */
+  readonly isComplete: boolean;
+  /** Every write up to this sequence is in the copied or split data, not in log records. */
+  readonly baseSequence: number;
+  /** The range was taken away: only its data is still here, until `dropRange`. */
+  readonly isGone: boolean;
+}
+
+const PREFIX = 'range/';
+
+export function stateName(id: RangeId): string {
+  return `${PREFIX}${id}`;
+}
+
+export function encodeHosting(hosting: Hosting): Uint8Array {
+  const { record, namespace, isComplete, baseSequence, isGone } = hosting;
+  return packValue([1, recordToWire(record), namespace, isComplete, baseSequence, isGone]);
+}
+
+/** Throws TypeError for bytes that are not a hosting. */
+export function decodeHosting(bytes: Uint8Array): Hosting {
+  const fields = unpackValue(bytes);
+  if (!Array.isArray(fields) || fields[0] !== 1) {
+    throw new TypeError('hosting: expected format 1; this folder was written by another version');
+  }
+  const [, record, namespace, isComplete, baseSequence, isGone] = fields;
+  return {
+    record: recordFromWire(record),
+    namespace: namespace as Namespace,
+    isComplete: isComplete === true,
+    baseSequence: Number(baseSequence),
+    isGone: isGone === true,
+  };
+}
+
+/** All range copies among a store's states. */
+export function hostingsIn(states: ReadonlyMap<string, Uint8Array>): Map<RangeId, Hosting> {
+  const hostings = new Map<RangeId, Hosting>();
+  for (const [name, bytes] of states) {
+    if (name.startsWith(PREFIX)) {
+      hostings.set(rangeId(Number(name.slice(PREFIX.length))), decodeHosting(bytes));
+    }
+  }
+  return hostings;
+}

@@ -1,0 +1,106 @@
+// The writes of one range copy that are in the log and not committed yet, in sequence order, and the
+// last committed ones, so that a neighbour that lost them can be given them again.
+//
+// Invariant: `first.sequence .. last.sequence` has no gap. Looking up by key finds the newest.
+
+import { equalKeys } from '@piton/protocol';
+import type { Place } from '../engine/store.ts';
+import { bucketOf, type Write } from './write.ts';
+
+/** Committed writes that are kept by place for a resend: more than one head may have in flight. */
+const RECENT_MAX = 8_192;
+
+export class PendingWrites {
+  #writes: Write[] = [];
+  #from = 0;
+  readonly #byBucket: Map<number, Write> = new Map();
+  /** Places of committed writes; the last one has sequence `#recentEnd - 1`. */
+  #recent: Place[] = [];
+  #recentEnd = 0;
+  #bytes = 0;
+
+  get count(): number {
+    return this.#writes.length - this.#from;
+  }
+
+  /** Bytes of keys and values that are held. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  first(): Write | undefined {
+    return this.#writes[this.#from];
+  }
+
+  last(): Write | undefined {
+    return this.#writes.length > this.#from ? this.#writes[this.#writes.length - 1] : undefined;
+  }
+
+  /** What `add` will need as `older` of a new write. */
+  newestInBucket(bucket: number): Write | undefined {
+    return this.#byBucket.get(bucket);
+  }
+
+  add(write: Write): void {
+    this.#writes.push(write);
+    this.#bytes += bytesOf(write);
+    if (write.record !== undefined) this.#byBucket.set(write.bucket, write);
+  }
+
+  /** The newest pending write of a key. */
+  findNewest(key: Uint8Array): Write | undefined {
+    if (this.#byBucket.size === 0) return undefined;
+    let write = this.#byBucket.get(bucketOf(key));
+    const oldest = this.first()?.sequence ?? Number.POSITIVE_INFINITY;
+    while (write !== undefined && write.sequence >= oldest) {
+      if (write.record !== undefined && equalKeys(write.record.key, key)) return write;
+      write = write.older;
+    }
+    return undefined;
+  }
+
+  /** The pending write with this sequence. */
+  at(sequence: number): Write | undefined {
+    const first = this.first();
+    if (first === undefined) return undefined;
+    return this.#writes[this.#from + sequence - first.sequence];
+  }
+
+  /** Takes the oldest write out: it is committed. */
+  shift(): Write {
+    const write = this.#writes[this.#from] as Write;
+    this.#from++;
+    if (this.#from > 1024 && this.#from * 2 > this.#writes.length) {
+      this.#writes = this.#writes.slice(this.#from);
+      this.#from = 0;
+    }
+    this.#bytes -= bytesOf(write);
+    // Cut here, or a key that is always pending would keep all its history alive.
+    write.older = undefined;
+    if (this.#byBucket.get(write.bucket) === write) this.#byBucket.delete(write.bucket);
+    this.#remember(write);
+    return write;
+  }
+
+  /** Where the committed write with this sequence lies; undefined when it is too long ago. */
+  placeOf(sequence: number): Place | undefined {
+    return this.#recent[this.#recent.length - (this.#recentEnd - sequence)];
+  }
+
+  /** All pending writes, oldest first. */
+  *[Symbol.iterator](): Iterator<Write> {
+    for (let at = this.#from; at < this.#writes.length; at++) yield this.#writes[at] as Write;
+  }
+
+  #remember(write: Write): void {
+    if (this.#recentEnd !== write.sequence) this.#recent = [];
+    this.#recent.push(write.place);
+    this.#recentEnd = write.sequence + 1;
+    if (this.#recent.length > 2 * RECENT_MAX) this.#recent = this.#recent.slice(RECENT_MAX);
+  }
+}
+
+function bytesOf(write: Write): number {
+  const record = write.record;
+  return record === undefined ? 64 : record.key.length + record.value.length + 64;
+}

@@ -1,0 +1,355 @@
+// All range copies of a drive, and the parts that move them: where the frames of clients and
+// neighbours arrive, and the commands of the metadata server.
+//
+// This file only connects the parts. What they cause in one turn (answers, updates, acknowledgements)
+// leaves together, when the turn's work is done.
+
+import {
+  type Connection,
+  type DriveAddress,
+  type DriveId,
+  type DropRange,
+  type Frame,
+  type HeldRange,
+  type IndexVersion,
+  type InstallAnswer,
+  type InstallRange,
+  type MiddleKey,
+  type MiddleKeyAnswer,
+  messages,
+  Opcode,
+  type RangeRecord,
+  type RangeReport,
+  type Sequence,
+  type SplitRange,
+  Status,
+} from '@piton/protocol';
+import { Acknowledger } from '../chain/acknowledge.ts';
+import { Appender } from '../chain/append.ts';
+import { Committer } from '../chain/commit.ts';
+import { Forwarder } from '../chain/forward.ts';
+import { HeadWriter } from '../chain/head.ts';
+import { Receiver } from '../chain/receive.ts';
+import { Resumer } from '../chain/resume.ts';
+import { Splitter } from '../chain/split.ts';
+import type { Owner, Store, StoreError } from '../engine/store.ts';
+import { SyncSource } from '../migration/sync-source.ts';
+import { SyncTarget } from '../migration/sync-target.ts';
+import { BatchHandler } from '../requests/batch.ts';
+import { handleResolveOutcome } from '../requests/outcome.ts';
+import { Replies } from '../requests/replies.ts';
+import { Routes } from '../requests/routes.ts';
+import { ScanHandler } from '../requests/scan.ts';
+import type { PeerLinks, Ranges, RangesOptions } from '../shell/host.ts';
+import { takeCounters } from './counters.ts';
+import type { Hosting } from './hosting.ts';
+import { Installer } from './install.ts';
+import { RangeRecovery } from './recovery.ts';
+import type { Replica } from './replica.ts';
+import { Sizes } from './sizes.ts';
+
+const SESSION_SWEEP_MS = 60_000;
+
+type FrameHandler = (connection: Connection, frame: Frame) => void;
+
+export class RangeHost implements Ranges {
+  readonly #store: Store;
+  readonly #routes: Routes;
+  readonly #replies: Replies;
+  readonly #peers: PeerLinks;
+  readonly #forwarder: Forwarder;
+  readonly #acknowledger: Acknowledger;
+  readonly #committer: Committer;
+  readonly #head: HeadWriter;
+  readonly #batches: BatchHandler;
+  readonly #resumer: Resumer;
+  readonly #splitter: Splitter;
+  readonly #installer: Installer;
+  readonly #syncTarget: SyncTarget;
+  readonly #sizes: Sizes;
+  readonly #handlers: ReadonlyMap<number, FrameHandler>;
+  readonly #sweep: { cancel(): void };
+  #isServing = false;
+  #isStopped = false;
+
+  constructor(
+    options: RangesOptions,
+    store: Store,
+    routes: Routes,
+    rebuilt: { replicas: Replica[]; gone: Hosting[] },
+  ) {
+    const { environment, peers, drive, lease } = options;
+    const { clock } = environment;
+    const flush = (): void => this.#flush();
+    const isServing = (): boolean => this.#isServing;
+    this.#store = store;
+    this.#routes = routes;
+    this.#peers = peers;
+    this.#replies = new Replies(routes);
+    this.#forwarder = new Forwarder(peers);
+    this.#acknowledger = new Acknowledger(peers);
+    this.#committer = new Committer(store, this.#replies, this.#acknowledger, {
+      drained: (replica) => this.#splitter.drained(replica),
+      deletedDuringCopy: (replica, key, sequence) =>
+        this.#syncTarget.noteDeleted(replica, key, sequence),
+    });
+    const appender = new Appender(store, clock, this.#forwarder, this.#committer);
+    this.#head = new HeadWriter({
+      store,
+      clock,
+      replies: this.#replies,
+      appender,
+      defaultFlush: options.defaultDurability === 'flush',
+      again: (request) => this.#batches.write(request),
+      flush,
+    });
+    this.#batches = new BatchHandler({
+      environment,
+      store,
+      routes,
+      replies: this.#replies,
+      head: this.#head,
+      lease,
+      isServing,
+      flush,
+    });
+    this.#resumer = new Resumer({
+      store,
+      clock,
+      peers,
+      forwarder: this.#forwarder,
+      appender,
+      committer: this.#committer,
+      startCopy: (replica, token) => syncSource.start(replica, token),
+      isHosted: (replica) => !this.#isStopped && routes.get(replica.id) === replica,
+      report: (message, replica) => options.reportTrouble?.(`range ${replica.id}: ${message}`),
+      flush,
+    });
+    const syncSource = new SyncSource({
+      store,
+      clock,
+      peers,
+      resumer: this.#resumer,
+      reportSyncFinished: options.reportSyncFinished,
+      flush,
+    });
+    const { resumer } = { resumer: this.#resumer };
+    this.#splitter = new Splitter({ store, clock, routes, peers, head: this.#head, resumer });
+    this.#installer = new Installer({
+      store,
+      routes,
+      peers,
+      replies: this.#replies,
+      head: this.#head,
+      committer: this.#committer,
+      resumer,
+      self: drive,
+    });
+    this.#syncTarget = new SyncTarget({
+      store,
+      clock,
+      routes,
+      replace: (old, fresh) => this.#installer.replace(old, fresh),
+    });
+    const receiver = new Receiver({
+      store,
+      routes,
+      appender,
+      acknowledger: this.#acknowledger,
+      committer: this.#committer,
+      resumer,
+    });
+    const scans = new ScanHandler({ store, routes, lease, isServing });
+    this.#handlers = this.#handlerTable(receiver, scans);
+    this.#sizes = new Sizes(store);
+    this.#restore(rebuilt);
+    store.onProgress((failure) => this.#progress(failure));
+    this.#sweep = this.#sweepSessions(clock);
+  }
+
+  handleFrame(connection: Connection, frame: Frame): boolean {
+    const handle = this.#handlers.get(frame.opcode);
+    if (handle === undefined) return false;
+    try {
+      handle(connection, frame);
+    } finally {
+      this.#flush();
+    }
+    return true;
+  }
+
+  connectionClosed(connection: Connection): void {
+    this.#replies.forget(connection);
+    this.#head.cancel((request) => request.connection === connection, undefined);
+  }
+
+  peerConnected(drive: DriveId, _connection: Connection): void {
+    for (const replica of this.#routes.replicas.values()) {
+      if (this.#isServing && replica.role.successor === drive) this.#resumer.start(replica);
+    }
+    this.#flush();
+  }
+
+  peerLost(drive: DriveId, _connection: Connection): void {
+    this.#forwarder.forget(drive);
+    for (const replica of this.#routes.replicas.values()) {
+      if (replica.role.successor === drive) this.#resumer.stop(replica);
+    }
+  }
+
+  async startServing(
+    records: readonly RangeRecord[],
+    addresses: readonly DriveAddress[],
+    version: IndexVersion,
+  ): Promise<void> {
+    this.#routes.learnAddresses(addresses);
+    this.#routes.learnVersion(version);
+    const wasServing = this.#isServing;
+    this.#isServing = true;
+    for (const record of records) {
+      // A range that was never installed here comes with a command of its own.
+      if (this.#routes.get(record.id) === undefined) continue;
+      await this.#installer.install({ record, addresses: [], isNew: false });
+    }
+    if (!wasServing) for (const replica of this.#routes.replicas.values()) this.#takeUp(replica);
+    this.#flush();
+  }
+
+  stopServing(): void {
+    this.#isServing = false;
+  }
+
+  learnAddresses(addresses: readonly DriveAddress[]): void {
+    this.#routes.learnAddresses(addresses);
+  }
+
+  async install(command: InstallRange): Promise<InstallAnswer> {
+    const answer = await this.#installer.install(command);
+    this.#flush();
+    return answer;
+  }
+
+  drop(command: DropRange): Promise<void> {
+    return this.#installer.drop(command);
+  }
+
+  async split(command: SplitRange): Promise<void> {
+    await this.#splitter.split(command);
+    this.#flush();
+  }
+
+  async middleKey(command: MiddleKey): Promise<MiddleKeyAnswer> {
+    const replica = this.#routes.get(command.range);
+    if (replica === undefined) return { key: undefined };
+    const { start, end } = replica.record;
+    return { key: await this.#store.findMiddleKey(replica.namespace, start, end) };
+  }
+
+  held(): readonly HeldRange[] {
+    return [...this.#routes.replicas.values()].map((replica) => ({
+      range: replica.id,
+      epoch: replica.record.epoch,
+      sequence: replica.last as Sequence,
+    }));
+  }
+
+  report(): readonly RangeReport[] {
+    this.#sizes.refresh(this.#routes.replicas.values());
+    return [...this.#routes.replicas.values()].map((replica) => ({
+      range: replica.id,
+      epoch: replica.record.epoch,
+      keys: replica.keys,
+      bytes: replica.bytes,
+      ...takeCounters(replica.counters),
+    }));
+  }
+
+  async stop(): Promise<void> {
+    this.#isServing = false;
+    this.#isStopped = true;
+    this.#sweep.cancel();
+    this.#flush();
+  }
+
+  #handlerTable(receiver: Receiver, scans: ScanHandler): Map<number, FrameHandler> {
+    return new Map<number, FrameHandler>([
+      [Opcode.batch, (connection, frame) => this.#batches.handle(connection, frame)],
+      [Opcode.scan, (connection, frame) => scans.handle(connection, frame)],
+      [Opcode.cancel, (connection, frame) => this.#handleCancel(connection, frame)],
+      [
+        Opcode.resolveOutcome,
+        (connection, frame) => handleResolveOutcome(this.#routes, connection, frame),
+      ],
+      [Opcode.updates, (connection, frame) => receiver.handleUpdates(connection, frame)],
+      [Opcode.acknowledge, (connection, frame) => receiver.handleAcknowledge(connection, frame)],
+      [Opcode.updatesRefused, (connection, frame) => receiver.handleRefused(connection, frame)],
+      [Opcode.chainState, (connection, frame) => receiver.handleChainState(connection, frame)],
+      [
+        Opcode.chainSplit,
+        (connection, frame) => this.#splitter.handleChainSplit(connection, frame),
+      ],
+      [Opcode.copyPage, (connection, frame) => this.#syncTarget.handlePage(connection, frame)],
+      [
+        Opcode.copyFinished,
+        (connection, frame) => this.#syncTarget.handleFinished(connection, frame),
+      ],
+    ]);
+  }
+
+  #handleCancel(connection: Connection, frame: Frame): void {
+    const { operations } = messages.cancel.decode(frame.header[2]);
+    if (operations.length === 0) return;
+    const wanted = new Set(operations);
+    this.#head.cancel(
+      (request) => request.connection === connection && wanted.has(request.operationId),
+      Status.cancelled,
+    );
+  }
+
+  #restore(rebuilt: { replicas: Replica[]; gone: Hosting[] }): void {
+    for (const replica of rebuilt.replicas) this.#routes.add(replica);
+    for (const { record } of rebuilt.gone) this.#routes.remove(record.id, record);
+  }
+
+  #takeUp(replica: Replica): void {
+    const { successor } = replica.role;
+    if (successor !== undefined) this.#peers.want(successor);
+    this.#resumer.start(replica);
+  }
+
+  /** The log moved on, or failed. Copied records first: they are older than live ones. */
+  #progress(failure: StoreError | undefined): void {
+    this.#syncTarget.advance(failure);
+    this.#committer.advanceAll();
+    this.#flush();
+  }
+
+  /** Everything that this turn caused leaves now. */
+  #flush(): void {
+    this.#forwarder.flush();
+    this.#acknowledger.flush();
+    this.#replies.flush();
+  }
+
+  #sweepSessions(clock: RangesOptions['environment']['clock']): { cancel(): void } {
+    let timer = clock.setTimer(SESSION_SWEEP_MS, run.bind(this));
+    function run(this: RangeHost): void {
+      for (const replica of this.#routes.replicas.values()) replica.sessions.expire(clock.nowMs());
+      timer = clock.setTimer(SESSION_SWEEP_MS, run.bind(this));
+    }
+    return { cancel: () => timer.cancel() };
+  }
+}
+
+/** Opens the store with the ranges as its owner, and makes the ranges from what it holds. */
+export async function openRanges(
+  options: RangesOptions,
+  openStore: (owner: Owner) => Promise<Store>,
+): Promise<RangeHost> {
+  const routes = new Routes();
+  const recovery = new RangeRecovery(() => routes.replicas.values());
+  const store = await openStore(recovery);
+  const nowMs = options.environment.clock.nowMs();
+  const rebuilt = recovery.rebuild(store.states, options.drive, nowMs);
+  return new RangeHost(options, store, routes, rebuilt);
+}

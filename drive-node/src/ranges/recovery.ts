@@ -1,0 +1,128 @@
+// From a log to range copies again: what the ranges save with a checkpoint, and how they are rebuilt.
+//
+// Records are assigned to copies by namespace and key, not by the range id they carry: a range may
+// have been split since. What is replayed counts as not acknowledged; the neighbours tell how far
+// they are (chain/resume.ts), and a tail commits all it has.
+
+import { packValue, type RangeId, unpackValue } from '@piton/protocol';
+import type { LogRecord, Owner, Place, Recovery } from '../engine/store.ts';
+import { type Hosting, hostingsIn } from './hosting.ts';
+import { Replica } from './replica.ts';
+import { bucketOf, resultOf } from './write.ts';
+
+interface SavedRange {
+  readonly sequence: number;
+  readonly committed: number;
+  readonly sessions: Uint8Array;
+}
+
+/** What a replayed record leaves behind until the copies are known. */
+interface Replayed {
+  readonly record: LogRecord;
+  readonly place: Place;
+}
+
+export class RangeRecovery implements Owner {
+  readonly #save: () => Iterable<Replica>;
+  #saved: Map<RangeId, SavedRange> = new Map();
+  /** Replayed records by namespace, in log order, without their values. */
+  #replayed: Map<number, Replayed[]> = new Map();
+
+  /** `replicas` gives what is to be saved at a checkpoint. */
+  constructor(replicas: () => Iterable<Replica>) {
+    this.#save = replicas;
+  }
+
+  recover(recovery: Recovery): void {
+    if (recovery.ownerState === undefined || recovery.ownerState.length === 0) return;
+    const saved = unpackValue(recovery.ownerState) as [number, number, number, Uint8Array][];
+    for (const [id, sequence, committed, sessions] of saved) {
+      this.#saved.set(id as RangeId, { sequence, committed, sessions });
+    }
+  }
+
+  replay(record: LogRecord, place: Place): void {
+    // A copied entry has no session and an old number: it is data, not history.
+    if (record.session === undefined) return;
+    const isSmall = record.value.length <= 8;
+    const kept: LogRecord = {
+      ...record,
+      key: Uint8Array.from(record.key),
+      value: isSmall ? Uint8Array.from(record.value) : EMPTY,
+    };
+    const list = this.#replayed.get(record.namespace);
+    if (list === undefined) this.#replayed.set(record.namespace, [{ record: kept, place }]);
+    else list.push({ record: kept, place });
+  }
+
+  save(): Uint8Array {
+    const saved: [number, number, number, Uint8Array][] = [];
+    for (const replica of this.#save()) {
+      saved.push([replica.id, replica.last, replica.committed, replica.sessions.encode()]);
+    }
+    return packValue(saved);
+  }
+
+  /** The copies that the device holds, with their sessions and their unacknowledged writes. */
+  rebuild(
+    states: ReadonlyMap<string, Uint8Array>,
+    self: Replica['self'],
+    nowMs: number,
+  ): { replicas: Replica[]; gone: Hosting[] } {
+    const replicas: Replica[] = [];
+    const gone: Hosting[] = [];
+    for (const hosting of hostingsIn(states).values()) {
+      if (hosting.isGone) gone.push(hosting);
+      else replicas.push(this.#rebuildOne(hosting, self, nowMs));
+    }
+    this.#replayed = new Map();
+    this.#saved = new Map();
+    return { replicas, gone };
+  }
+
+  #rebuildOne(hosting: Hosting, self: Replica['self'], nowMs: number): Replica {
+    const replica = new Replica(hosting.record, hosting.namespace, self);
+    replica.isComplete = hosting.isComplete;
+    const saved = this.#saved.get(hosting.record.id);
+    // The history up to here was known to be whole when it was saved, split off, or copied.
+    replica.last = Math.max(hosting.baseSequence, saved?.committed ?? 0);
+    replica.committed = replica.last;
+    replica.acknowledged = replica.last;
+    if (saved !== undefined) replica.sessions.merge(saved.sessions, nowMs);
+    for (const { record, place } of this.#replayed.get(hosting.namespace) ?? []) {
+      if (replica.contains(record.key)) takeReplayed(replica, record, place, nowMs);
+    }
+    return replica;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+function takeReplayed(replica: Replica, record: LogRecord, place: Place, nowMs: number): void {
+  const { session } = record;
+  const result = resultOf(record);
+  if (session !== undefined) {
+    replica.sessions.note(
+      session.sessionHigh,
+      session.sessionLow,
+      session.writeNumber,
+      session.lowestOutstanding,
+      result,
+      nowMs,
+    );
+  }
+  if (record.sequence !== replica.last + 1) return;
+  replica.last = record.sequence;
+  replica.pending.add({
+    sequence: record.sequence,
+    record: undefined,
+    place,
+    appended: undefined,
+    flush: true,
+    result,
+    waiter: undefined,
+    moreWaiters: undefined,
+    older: undefined,
+    bucket: bucketOf(record.key),
+  });
+}

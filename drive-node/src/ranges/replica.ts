@@ -1,0 +1,71 @@
+// One range copy on this drive: its record, its place in the order of writes, what is pending.
+//
+// Invariants: committed <= acknowledged by the successor, committed <= safe in the own log,
+// all <= last. A replica is only data; each transition has a file of its own (judge, forward,
+// commit, resume in chain/; sync in migration/; install, split and drop beside this file).
+
+import { type DriveId, isInside, type RangeRecord } from '@piton/protocol';
+import type { Namespace } from '../engine/store.ts';
+import { newCounters, type RangeCounters } from './counters.ts';
+import { PendingWrites } from './pending.ts';
+import { type Role, roleOf } from './role.ts';
+import { SessionTable } from './sessions.ts';
+
+/** Whether the link to the successor has agreed on a place to go on from. */
+export const LinkState = {
+  /** No successor is needed. */
+  none: 'none',
+  /** Not connected, or not agreed yet: nothing is forwarded. */
+  broken: 'broken',
+  /** chainState is under way. */
+  resuming: 'resuming',
+  /** Updates flow. */
+  open: 'open',
+} as const;
+export type LinkState = (typeof LinkState)[keyof typeof LinkState];
+
+export class Replica {
+  readonly namespace: Namespace;
+  readonly self: DriveId;
+  readonly pending: PendingWrites = new PendingWrites();
+  readonly sessions: SessionTable = new SessionTable();
+  readonly counters: RangeCounters = newCounters();
+  record: RangeRecord;
+  role: Role;
+  /** Last sequence in the own log. */
+  last = 0;
+  /** Everything up to here is at every member behind this one. */
+  acknowledged = 0;
+  /** Everything up to here is applied: readers see it. */
+  committed = 0;
+  link: LinkState = LinkState.none;
+  /** Counts resumes, so that the answer to an old one is recognised. */
+  resumes = 0;
+  /** False for a syncing member whose copy is not complete: it must not serve, whatever happens. */
+  isComplete = true;
+  /** A split waits for the pending writes: new ones are parked. */
+  isDraining = false;
+  keys = 0;
+  bytes = 0;
+
+  constructor(record: RangeRecord, namespace: Namespace, self: DriveId) {
+    this.record = record;
+    this.namespace = namespace;
+    this.self = self;
+    this.role = roleOf(record, self);
+  }
+
+  get id(): RangeRecord['id'] {
+    return this.record.id;
+  }
+
+  contains(key: Uint8Array): boolean {
+    return isInside(key, this.record.start, this.record.end);
+  }
+
+  /** Takes another record; the caller has persisted it. */
+  become(record: RangeRecord): void {
+    this.record = record;
+    this.role = roleOf(record, this.self);
+  }
+}

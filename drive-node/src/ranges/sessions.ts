@@ -1,0 +1,181 @@
+// What the sessions of one range were told: the memory behind "applied at most once".
+//
+// An entry is made when a record with a session entry is appended, on every member of the chain, so
+// that any of them can answer a retry. Entries below a session's lowest outstanding number are
+// forgotten; a whole session only after it has been idle for far longer than any retry may live.
+// Never by pressure: a session that finds no room is refused before its write begins (RIFL,
+// SOURCES.md 2.4).
+//
+// Not here: who answers a retry, and when (chain/judge.ts).
+
+import { limits, packValue, type Status, unpackValue } from '@piton/protocol';
+
+/** What a write was told. Immutable. */
+export interface WriteResult {
+  readonly sequence: number;
+  readonly status: Status;
+  /** ResultFlag bits of the answer. */
+  readonly flags: number;
+  /** Version in the answer: of the write, or the one that was found instead. */
+  readonly version: number;
+  /** The sum that an increment gave; undefined for all else. */
+  readonly value: Uint8Array | undefined;
+  readonly valueTag: number;
+}
+
+export interface Session {
+  readonly high: number;
+  readonly low: number;
+  lowestOutstanding: number;
+  lastUsedMs: number;
+  readonly results: Map<number, WriteResult>;
+}
+
+/** Why a number has no result: it was never seen, or it was forgotten. */
+export type Recall = WriteResult | 'new' | 'forgotten';
+
+type SavedResult = [number, number, number, number, number, number, Uint8Array | null];
+type SavedSession = [number, number, number, SavedResult[]];
+
+export class SessionTable {
+  /** By the low half; sessions that share it are told apart by the high half. */
+  readonly #sessions: Map<number, Session[]> = new Map();
+  #count = 0;
+  #resultCount = 0;
+
+  get sessionCount(): number {
+    return this.#count;
+  }
+
+  get resultCount(): number {
+    return this.#resultCount;
+  }
+
+  find(high: number, low: number): Session | undefined {
+    const candidates = this.#sessions.get(low);
+    if (candidates === undefined) return undefined;
+    for (const session of candidates) if (session.high === high) return session;
+    return undefined;
+  }
+
+  /** What is remembered of a write number. */
+  recall(session: Session | undefined, writeNumber: number): Recall {
+    if (session === undefined) return 'new';
+    const result = session.results.get(writeNumber);
+    if (result !== undefined) return result;
+    return writeNumber < session.lowestOutstanding ? 'forgotten' : 'new';
+  }
+
+  /** Whether one more write of this session may be remembered. */
+  hasRoom(session: Session | undefined): boolean {
+    if (session === undefined) return this.#count < limits.SESSIONS_PER_RANGE_MAX;
+    return session.results.size < limits.SESSION_WINDOW;
+  }
+
+  /** Remembers a result and forgets what the session does not wait for any more. */
+  note(
+    high: number,
+    low: number,
+    writeNumber: number,
+    lowestOutstanding: number,
+    result: WriteResult,
+    nowMs: number,
+  ): void {
+    const session = this.find(high, low) ?? this.#open(high, low);
+    session.lastUsedMs = nowMs;
+    if (writeNumber >= session.lowestOutstanding && !session.results.has(writeNumber)) {
+      session.results.set(writeNumber, result);
+      this.#resultCount++;
+    }
+    this.forget(session, lowestOutstanding);
+  }
+
+  /** The session waits for nothing below `lowestOutstanding`. */
+  forget(session: Session, lowestOutstanding: number): void {
+    if (lowestOutstanding <= session.lowestOutstanding) return;
+    session.lowestOutstanding = lowestOutstanding;
+    // Numbers were noted nearly in order: the old ones are in front.
+    for (const number of session.results.keys()) {
+      if (number >= lowestOutstanding) break;
+      session.results.delete(number);
+      this.#resultCount--;
+    }
+  }
+
+  /** Drops sessions that have been silent for longer than any retry may live. */
+  expire(nowMs: number): void {
+    for (const [low, candidates] of this.#sessions) {
+      const kept = candidates.filter(
+        (session) => nowMs - session.lastUsedMs < limits.SESSION_IDLE_MS,
+      );
+      if (kept.length === candidates.length) continue;
+      for (const session of candidates) {
+        if (!kept.includes(session)) this.#resultCount -= session.results.size;
+      }
+      this.#count -= candidates.length - kept.length;
+      if (kept.length === 0) this.#sessions.delete(low);
+      else this.#sessions.set(low, kept);
+    }
+  }
+
+  encode(): Uint8Array {
+    const saved: SavedSession[] = [];
+    for (const candidates of this.#sessions.values()) {
+      for (const session of candidates) saved.push(saveSession(session));
+    }
+    return packValue(saved);
+  }
+
+  /** Adds what `encode` gave, in addition to what is known already. Throws for foreign bytes. */
+  merge(bytes: Uint8Array, nowMs: number): void {
+    if (bytes.length === 0) return;
+    const saved = unpackValue(bytes) as SavedSession[];
+    for (const [high, low, lowestOutstanding, results] of saved) {
+      const session = this.find(high, low) ?? this.#open(high, low);
+      session.lastUsedMs = nowMs;
+      for (const [number, ...fields] of results) this.#restore(session, number, fields);
+      this.forget(session, lowestOutstanding);
+    }
+  }
+
+  #restore(session: Session, number: number, fields: SavedResultFields): void {
+    if (session.results.has(number) || number < session.lowestOutstanding) return;
+    const [sequence, status, flags, version, valueTag, value] = fields;
+    session.results.set(number, {
+      sequence,
+      status: status as Status,
+      flags,
+      version,
+      valueTag,
+      value: value ?? undefined,
+    });
+    this.#resultCount++;
+  }
+
+  #open(high: number, low: number): Session {
+    const session = { high, low, lowestOutstanding: 0, lastUsedMs: 0, results: new Map() };
+    const candidates = this.#sessions.get(low);
+    if (candidates === undefined) this.#sessions.set(low, [session]);
+    else candidates.push(session);
+    this.#count++;
+    return session;
+  }
+}
+
+type SavedResultFields = SavedResult extends [number, ...infer Rest] ? Rest : never;
+
+function saveSession(session: Session): SavedSession {
+  const results: SavedResult[] = [];
+  for (const [number, result] of session.results) {
+    results.push([
+      number,
+      result.sequence,
+      result.status,
+      result.flags,
+      result.version,
+      result.valueTag,
+      result.value ?? null,
+    ]);
+  }
+  return [session.high, session.low, session.lowestOutstanding, results];
+}

@@ -1,0 +1,241 @@
+// Batches: the request path of gets and writes.
+//
+// One frame is walked in place. A get that finds its record in memory makes no object of its own; a
+// write becomes one request. Everything a frame causes leaves together when it has been walked.
+
+import {
+  BatchReader,
+  type Connection,
+  type Environment,
+  type Frame,
+  isKeyTooLarge,
+  isValueTooLarge,
+  isWriteCode,
+  limits,
+  MalformedFrameError,
+  OperationCode,
+  Status,
+} from '@piton/protocol';
+import type { HeadWriter } from '../chain/head.ts';
+import { refusalFor } from '../chain/store-status.ts';
+import type { FoundRecord, Store } from '../engine/store.ts';
+import type { Replica } from '../ranges/replica.ts';
+import type { LeaseHolder } from '../shell/host.ts';
+import type { Replies } from './replies.ts';
+import type { Routes } from './routes.ts';
+import { takeWrite, type WriteRequest } from './write-request.ts';
+
+const RETRY_MS = 20;
+
+export interface BatchParts {
+  readonly environment: Environment;
+  readonly store: Store;
+  readonly routes: Routes;
+  readonly replies: Replies;
+  readonly head: HeadWriter;
+  readonly lease: LeaseHolder;
+  /** Whether this drive may answer at all: it has registered in this life. */
+  readonly isServing: () => boolean;
+  readonly flush: () => void;
+}
+
+/** A read that waits for the device. */
+interface ColdRead {
+  readonly connection: Connection;
+  readonly operationId: number;
+  readonly bytes: number;
+  readonly code: number;
+}
+
+export class BatchHandler {
+  readonly #parts: BatchParts;
+
+  constructor(parts: BatchParts) {
+    this.#parts = parts;
+  }
+
+  handle(connection: Connection, frame: Frame): void {
+    const batch = new BatchReader(frame);
+    const nowMs = this.#parts.environment.clock.nowMs();
+    while (batch.next()) {
+      const bytes = batch.key.length + batch.valueBytes;
+      if (!this.#parts.replies.tryBegin(connection, bytes)) {
+        this.#parts.replies.refuseUncounted(connection, batch.operationId, Status.overloaded, {
+          retryAfterMs: RETRY_MS,
+          message: `more than ${limits.IN_FLIGHT_OPERATIONS_MAX} operations are unanswered`,
+        });
+      } else if (isWriteCode(batch.code)) {
+        this.write(takeWrite(batch, connection, nowMs));
+      } else {
+        this.#read(batch, connection);
+      }
+    }
+  }
+
+  /** Routes a write; also for one that has waited and starts over. */
+  write(request: WriteRequest): void {
+    const { replies } = this.#parts;
+    if (isKeyTooLarge(request.key.length) || request.key.length === 0) {
+      replies.refuse(request, Status.keyTooLarge, { message: keyMessage(request.key.length) });
+      return;
+    }
+    if (isValueTooLarge(request.value.length)) {
+      const message = `value of ${request.value.length} bytes, expected at most ${limits.VALUE_BYTES_MAX}`;
+      replies.refuse(request, Status.valueTooLarge, { message });
+      return;
+    }
+    const replica = this.#find(request.rangeId, request.key);
+    if (!this.#isRouted(replica, request, request.rangeId, request.epoch, request.key)) return;
+    if (!replica.role.isHead) {
+      replies.refuse(request, Status.staleIndex, this.#stale(request.rangeId, request.key));
+      return;
+    }
+    if (replica.record.epoch > request.epoch) replies.tellNews(request.connection, replica.record);
+    this.#parts.head.take(replica, request);
+  }
+
+  #read(batch: BatchReader, connection: Connection): void {
+    const { key, rangeId, epoch, operationId, code } = batch;
+    const waiter: ColdRead = {
+      connection,
+      operationId,
+      bytes: key.length + batch.valueBytes,
+      code,
+    };
+    if (code !== OperationCode.get && code !== OperationCode.has) {
+      throw new MalformedFrameError(`batch: no operation has code ${code}`);
+    }
+    const replica = this.#find(rangeId, key);
+    if (!this.#isRouted(replica, waiter, rangeId, epoch, key)) return;
+    if (!replica.role.isTail) {
+      this.#parts.replies.refuse(waiter, Status.staleIndex, this.#stale(rangeId, key));
+      return;
+    }
+    if (replica.record.epoch > epoch) this.#parts.replies.tellNews(connection, replica.record);
+    this.#readAtTail(replica, waiter, key);
+  }
+
+  #readAtTail(replica: Replica, waiter: ColdRead, key: Buffer): void {
+    try {
+      const found = this.#parts.store.get(replica.namespace, key);
+      if (found instanceof Promise) this.#answerLater(replica, waiter, found);
+      else this.#answer(replica, waiter, found);
+    } catch (error) {
+      this.#refuseFor(waiter, error);
+    }
+  }
+
+  #answerLater(replica: Replica, waiter: ColdRead, read: Promise<FoundRecord | undefined>): void {
+    read
+      .then(
+        (found) => this.#answerIfStillTail(replica, waiter, found),
+        (error: unknown) => this.#refuseFor(waiter, error),
+      )
+      .then(this.#parts.flush);
+  }
+
+  /** Time has passed since the route was checked: a tail that was replaced must not answer. */
+  #answerIfStillTail(replica: Replica, waiter: ColdRead, found: FoundRecord | undefined): void {
+    if (this.#parts.routes.get(replica.id) === replica && replica.role.isTail) {
+      this.#answer(replica, waiter, found);
+    } else {
+      const detail = this.#parts.routes.staleDetail(
+        replica.id,
+        replica.record.start,
+        replica.record.end,
+      );
+      this.#parts.replies.refuse(waiter, Status.staleIndex, detail);
+    }
+  }
+
+  #answer(replica: Replica, waiter: ColdRead, found: FoundRecord | undefined): void {
+    const { lease, replies } = this.#parts;
+    if (!lease.isValid()) {
+      replies.refuse(waiter, Status.rangeUnavailable, { retryAfterMs: RETRY_MS });
+      return;
+    }
+    const { counters } = replica;
+    counters.reads++;
+    if (found === undefined) {
+      replies.notFound(waiter);
+      return;
+    }
+    counters.readBytes += found.value.length;
+    const value = waiter.code === OperationCode.has ? EMPTY : found.value;
+    replies.found(waiter, found.sequence, found.valueTag, value);
+  }
+
+  /** The copy that holds the key: the named one, or the half that was split from it. */
+  #find(rangeId: number, key: Uint8Array): Replica | undefined {
+    const named = this.#parts.routes.get(rangeId);
+    if (named?.contains(key)) return named;
+    return this.#parts.routes.findSibling(rangeId, key);
+  }
+
+  /** Refuses what cannot be served here now. */
+  #isRouted(
+    replica: Replica | undefined,
+    waiter: ColdRead | WriteRequest,
+    rangeId: number,
+    epoch: number,
+    key: Uint8Array,
+  ): replica is Replica {
+    const { replies } = this.#parts;
+    if (!this.#parts.isServing()) {
+      replies.refuse(waiter, Status.rangeUnavailable, { retryAfterMs: RETRY_MS });
+      return false;
+    }
+    const known = this.#parts.routes.get(rangeId)?.record.epoch;
+    if (known !== undefined && epoch > known) {
+      replies.refuse(waiter, Status.aheadOfDrive, { retryAfterMs: RETRY_MS, epoch: known });
+      return false;
+    }
+    if (replica === undefined) {
+      this.#refuseUnknown(waiter, rangeId, epoch, key);
+      return false;
+    }
+    if (!replica.isComplete) {
+      replies.refuse(waiter, Status.staleIndex, this.#stale(rangeId, key));
+      return false;
+    }
+    return true;
+  }
+
+  /** Nothing here holds the key. A client with news that this drive lacks has to wait for it. */
+  #refuseUnknown(
+    waiter: ColdRead | WriteRequest,
+    rangeId: number,
+    epoch: number,
+    key: Uint8Array,
+  ): void {
+    const { replies, routes } = this.#parts;
+    const gone = routes.goneRecord(rangeId);
+    if (gone !== undefined && gone.epoch < epoch) {
+      replies.refuse(waiter, Status.aheadOfDrive, { retryAfterMs: RETRY_MS, epoch: gone.epoch });
+      return;
+    }
+    replies.refuse(waiter, Status.staleIndex, this.#stale(rangeId, key));
+  }
+
+  #stale(rangeId: number, key: Uint8Array): ReturnType<Routes['staleDetail']> {
+    return this.#parts.routes.staleDetail(rangeId, key, keyAfterView(key));
+  }
+
+  #refuseFor(waiter: ColdRead, error: unknown): void {
+    const { status, detail } = refusalFor(error);
+    this.#parts.replies.refuse(waiter, status, detail);
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** Just behind the key, so that the interval holds it alone. */
+function keyAfterView(key: Uint8Array): Uint8Array {
+  const after = new Uint8Array(key.length + 1);
+  after.set(key);
+  return after;
+}
+
+function keyMessage(bytes: number): string {
+  return `key of ${bytes} bytes, expected 1 to ${limits.KEY_BYTES_MAX}`;
+}

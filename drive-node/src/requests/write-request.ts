@@ -1,0 +1,46 @@
+// One write operation of a batch, taken out of its frame because it may have to wait.
+
+import type { BatchReader, Connection } from '@piton/protocol';
+import { OperationCode } from '@piton/protocol';
+import type { Waiter } from '../ranges/write.ts';
+
+export interface WriteRequest extends Waiter {
+  readonly code: number;
+  readonly flags: number;
+  readonly rangeId: number;
+  readonly epoch: number;
+  readonly key: Buffer;
+  readonly value: Buffer;
+  readonly valueTag: number;
+  readonly ifVersion: number;
+  readonly increment: bigint;
+  readonly sessionHigh: number;
+  readonly sessionLow: number;
+  readonly writeNumber: number;
+  readonly lowestOutstanding: number;
+  /** On the monotonic clock; behind it the write is not begun any more. */
+  readonly deadlineMs: number;
+}
+
+/** Key and value stay views of the frame. */
+export function takeWrite(batch: BatchReader, connection: Connection, nowMs: number): WriteRequest {
+  return {
+    connection,
+    operationId: batch.operationId,
+    bytes: batch.key.length + batch.valueBytes,
+    code: batch.code,
+    flags: batch.flags,
+    rangeId: batch.rangeId,
+    epoch: batch.epoch,
+    key: batch.key,
+    value: batch.value(),
+    valueTag: batch.valueTag,
+    ifVersion: batch.ifVersion,
+    increment: batch.code === OperationCode.increment ? batch.increment() : 0n,
+    sessionHigh: batch.sessionHigh,
+    sessionLow: batch.sessionLow,
+    writeNumber: batch.writeNumber,
+    lowestOutstanding: batch.lowestOutstanding,
+    deadlineMs: nowMs + batch.budgetMs,
+  };
+}
