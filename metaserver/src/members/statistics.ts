@@ -1,0 +1,107 @@
+// What the heartbeats say about the load, smoothed: per range and drive.
+//
+// Rates are exponentially weighted means with a time constant, so that one heartbeat more or less, or
+// of another length, makes no difference. Sizes are what was said last. Kept in memory only: after a
+// restart the next heartbeats bring it back.
+
+import type { DriveId, RangeId, RangeRecord, RangeReport } from '@piton/protocol';
+import { headOf, tailOf } from '@piton/protocol';
+
+export interface RangeLoad {
+  readonly keys: number;
+  readonly bytes: number;
+  readonly readsPerSecond: number;
+  readonly writesPerSecond: number;
+  readonly readBytesPerSecond: number;
+  readonly writtenBytesPerSecond: number;
+}
+
+export const NO_LOAD: RangeLoad = {
+  keys: 0,
+  bytes: 0,
+  readsPerSecond: 0,
+  writesPerSecond: 0,
+  readBytesPerSecond: 0,
+  writtenBytesPerSecond: 0,
+};
+
+/** After this time an old rate counts for a third. */
+const TIME_CONSTANT_MS = 10_000;
+
+function smoothed(before: number, count: number, intervalMs: number, weight: number): number {
+  const rate = (count * 1_000) / intervalMs;
+  return before + weight * (rate - before);
+}
+
+function blend(before: RangeLoad, report: RangeReport, intervalMs: number): RangeLoad {
+  const { keys, bytes, reads, writes, readBytes, writtenBytes } = report;
+  if (intervalMs <= 0) return { ...before, keys, bytes };
+  const weight = before === NO_LOAD ? 1 : 1 - Math.exp(-intervalMs / TIME_CONSTANT_MS);
+  const mix = (old: number, count: number): number => smoothed(old, count, intervalMs, weight);
+  return {
+    keys,
+    bytes,
+    readsPerSecond: mix(before.readsPerSecond, reads),
+    writesPerSecond: mix(before.writesPerSecond, writes),
+    readBytesPerSecond: mix(before.readBytesPerSecond, readBytes),
+    writtenBytesPerSecond: mix(before.writtenBytesPerSecond, writtenBytes),
+  };
+}
+
+export function addLoads(a: RangeLoad, b: RangeLoad): RangeLoad {
+  return {
+    keys: a.keys + b.keys,
+    bytes: a.bytes + b.bytes,
+    readsPerSecond: a.readsPerSecond + b.readsPerSecond,
+    writesPerSecond: a.writesPerSecond + b.writesPerSecond,
+    readBytesPerSecond: a.readBytesPerSecond + b.readBytesPerSecond,
+    writtenBytesPerSecond: a.writtenBytesPerSecond + b.writtenBytesPerSecond,
+  };
+}
+
+export class Statistics {
+  readonly #byDrive: Map<DriveId, Map<RangeId, RangeLoad>> = new Map();
+
+  /** Takes one heartbeat in. Ranges that the drive does not report are forgotten for it. */
+  take(drive: DriveId, reports: readonly RangeReport[], intervalMs: number): void {
+    const before = this.#byDrive.get(drive);
+    const after = new Map<RangeId, RangeLoad>();
+    for (const report of reports) {
+      after.set(report.range, blend(before?.get(report.range) ?? NO_LOAD, report, intervalMs));
+    }
+    this.#byDrive.set(drive, after);
+  }
+
+  /** The drive is away: it serves nothing. */
+  forget(drive: DriveId): void {
+    this.#byDrive.delete(drive);
+  }
+
+  /** All that one drive does. */
+  ofDrive(drive: DriveId): RangeLoad {
+    let sum = NO_LOAD;
+    for (const load of this.#byDrive.get(drive)?.values() ?? []) sum = addLoads(sum, load);
+    return sum;
+  }
+
+  on(drive: DriveId, range: RangeId): RangeLoad {
+    return this.#byDrive.get(drive)?.get(range) ?? NO_LOAD;
+  }
+
+  /** A range as its users see it: what its tail holds, what all members read, what its head takes. */
+  ofRange(record: RangeRecord): RangeLoad {
+    const tail = tailOf(record);
+    const head = headOf(record);
+    const held = tail === undefined ? NO_LOAD : this.on(tail, record.id);
+    const taken = head === undefined ? NO_LOAD : this.on(head, record.id);
+    let readsPerSecond = 0;
+    let readBytesPerSecond = 0;
+    for (const { drive } of record.chain) {
+      const load = this.on(drive, record.id);
+      readsPerSecond += load.readsPerSecond;
+      readBytesPerSecond += load.readBytesPerSecond;
+    }
+    const { writesPerSecond, writtenBytesPerSecond } = taken;
+    return { ...held, readsPerSecond, readBytesPerSecond, writesPerSecond, writtenBytesPerSecond };
+  }
+}

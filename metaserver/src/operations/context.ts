@@ -1,0 +1,151 @@
+// What a running operation may use: its own entry, the state, commands to drives, and its place
+// among the operations that run at once.
+
+import type {
+  Clock,
+  DriveId,
+  Epoch,
+  InstallAnswer,
+  MessageType,
+  RangeId,
+  RangeRecord,
+} from '@piton/protocol';
+import { messages } from '@piton/protocol';
+import type { DriveConnections } from '../members/drive-connections.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
+import type { Draft } from '../state/draft.ts';
+import type { OperationEntry, RangeEntry } from '../state/entries.ts';
+import { drivesOf } from '../state/published-index.ts';
+import type { Commands } from './commands.ts';
+import type { FaultHook, FaultPoint } from './fault-points.ts';
+import type { Slots } from './slots.ts';
+import type { SyncSignals } from './sync-signals.ts';
+
+/** The operation cannot be done, and has been undone: it ends as failed with this message. */
+export class OperationFailedError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'OperationFailedError';
+  }
+}
+
+export interface OperationServices {
+  readonly state: ClusterState;
+  readonly clock: Clock;
+  readonly drives: DriveConnections;
+  readonly commands: Commands;
+  readonly syncs: SyncSignals;
+  readonly fault: FaultHook;
+  /** How long a step that can be taken back waits for a drive. */
+  readonly patienceMs: number;
+  /** Copies into one drive at once. */
+  readonly copySlots: (drive: DriveId) => Slots;
+}
+
+/** One kind of operation: runs from wherever its entry says, to the end. */
+export interface OperationKind {
+  readonly kind: string;
+  /** Resolves with the closing message. Rejects with OperationFailedError when it is undone. */
+  run(context: OperationContext): Promise<string>;
+}
+
+export const CommandMode = {
+  /** The step can be taken back: gives up after the patience, and when the drive refuses. */
+  patient: 'patient',
+  /** The step cannot be taken back: goes on until it is done. */
+  insistent: 'insistent',
+} as const;
+export type CommandMode = (typeof CommandMode)[keyof typeof CommandMode];
+
+export class OperationContext {
+  readonly id: number;
+  readonly services: OperationServices;
+  readonly signal: AbortSignal;
+  readonly #slots: Slots;
+  readonly #say: (message: string) => void;
+
+  constructor(
+    id: number,
+    services: OperationServices,
+    signal: AbortSignal,
+    slots: Slots,
+    say: (message: string) => void,
+  ) {
+    this.id = id;
+    this.services = services;
+    this.signal = signal;
+    this.#slots = slots;
+    this.#say = say;
+  }
+
+  get entry(): OperationEntry {
+    const entry = this.services.state.operations.get(this.id);
+    if (entry === undefined) throw new Error(`operation ${this.id} is not in the catalog`);
+    return entry;
+  }
+
+  /** A message for people that need not survive a restart. */
+  say(message: string): void {
+    this.#say(message);
+  }
+
+  range(id: RangeId): RangeEntry {
+    const entry = this.services.state.ranges.get(id);
+    if (entry === undefined) throw new Error(`range ${id} is not in the catalog`);
+    return entry;
+  }
+
+  /** Makes the next step durable, together with what `also` writes. */
+  async save(step: string, message: string, also: (draft: Draft) => void): Promise<void> {
+    await this.services.state.change((draft) => {
+      draft.putOperation({ ...this.entry, step, message });
+      also(draft);
+    });
+    this.#say(message);
+  }
+
+  async fault(point: FaultPoint): Promise<void> {
+    await this.services.fault(point);
+  }
+
+  command<T, A>(
+    drive: DriveId,
+    type: MessageType<T>,
+    message: T,
+    answerType: MessageType<A>,
+    mode: CommandMode,
+  ): Promise<A> {
+    const patienceMs = mode === CommandMode.patient ? this.services.patienceMs : Infinity;
+    return this.services.commands.send(drive, type, message, answerType, {
+      patienceMs,
+      signal: this.signal,
+      say: (text) => this.#say(text),
+      parked: (wait) => this.parked(wait),
+    });
+  }
+
+  install(
+    drive: DriveId,
+    record: RangeRecord,
+    mode: CommandMode,
+    isNew: boolean = false,
+  ): Promise<InstallAnswer> {
+    const addresses = this.services.state.addressesOf(drivesOf([record]));
+    const message = { record, addresses, isNew };
+    return this.command(drive, messages.installRange, message, messages.installAnswer, mode);
+  }
+
+  drop(drive: DriveId, range: RangeId, epoch: Epoch, mode: CommandMode): Promise<unknown> {
+    return this.command(drive, messages.dropRange, { range, epoch }, messages.done, mode);
+  }
+
+  /** Waits without keeping others from running. */
+  async parked<T>(wait: () => Promise<T>): Promise<T> {
+    this.#slots.give();
+    try {
+      return await wait();
+    } finally {
+      await this.#slots.take();
+    }
+  }
+}

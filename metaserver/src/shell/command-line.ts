@@ -1,0 +1,130 @@
+// The flags of `piton-meta`: names, units, defaults, help. A wrong one says what was expected and what
+// came, and makes the exit status 2.
+
+import { limits, Partitioning } from '@piton/protocol';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { DEFAULT_HTTP_PORT, DEFAULT_LEASE_MS, DEFAULT_PORT, type MetaOptions } from './options.ts';
+import { version } from './version.ts';
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface CommandLine {
+  readonly options: MetaOptions;
+  readonly logLevel: LogLevel;
+}
+
+interface Flags {
+  readonly data: string;
+  readonly host: string;
+  readonly port: number;
+  readonly httpPort: number;
+  readonly replicas: number;
+  readonly partitioning: Partitioning;
+  readonly leaseMs: number;
+  readonly expectDrives?: number;
+  readonly logLevel: LogLevel;
+}
+
+const EXAMPLES = `
+Examples:
+  $ piton-meta --data /var/lib/piton-meta
+        a cluster on this machine: protocol at 127.0.0.1:7400, status page at 127.0.0.1:7480
+  $ piton-meta --data /var/lib/piton-meta --host 0.0.0.0 --replicas 3
+        drives and applications reach it over the network; three copies of every key
+  $ piton-meta --data ./meta --port 0 --http-port 0 --partitioning hash --expect-drives 4
+        free ports; keys spread by hash as soon as four drives have registered
+
+Drives join with: piton-drive --meta HOST:PORT --data FOLDER
+Exit status: 0 stopped as told, 1 failed, 2 wrong command line.
+`;
+
+/** A whole number between two bounds, else commander's kind of error. */
+function wholeNumber(lowest: number, highest: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (/^\d+$/.test(text) && number >= lowest && number <= highest) return number;
+    throw new InvalidArgumentError(
+      `expected a whole number from ${lowest} to ${highest}, got ${JSON.stringify(text)}.`,
+    );
+  };
+}
+
+/** Milliseconds, or with a unit: 1500, 1500ms, 3s. */
+function parseMs(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s)?$/.exec(text);
+  const ms = Number(match?.[1]) * (match?.[2] === 's' ? 1_000 : 1);
+  if (match !== null && Number.isInteger(ms) && ms >= 100 && ms <= 600_000) return ms;
+  throw new InvalidArgumentError(
+    `expected a time from 100ms to 600s, such as 3000 or 3s, got ${JSON.stringify(text)}.`,
+  );
+}
+
+function numberOption(flags: string, text: string, lowest: number, highest: number): Option {
+  return new Option(flags, text).argParser(wholeNumber(lowest, highest));
+}
+
+function makeCommand(): Command {
+  const copies = limits.CHAIN_MEMBERS_MAX;
+  const ways = [Partitioning.range, Partitioning.hash];
+  const port = numberOption(
+    '--port <port>',
+    'port of the piton protocol; 0: a free one',
+    0,
+    65_535,
+  );
+  const http = numberOption('--http-port <port>', 'port of the status page', 0, 65_535);
+  const replicas = numberOption('--replicas <count>', 'copies of each key', 1, copies);
+  const drives = numberOption(
+    '--expect-drives <count>',
+    'make the keyspace "default" when this many drives have registered',
+    1,
+    1_000,
+  );
+  return new Command('piton-meta')
+    .description('The metadata server of a Piton cluster: knows which drives hold which keys.')
+    .version(version)
+    .requiredOption('--data <folder>', 'folder of this server alone; made when it does not exist')
+    .option('--host <host>', 'address to listen at', '127.0.0.1')
+    .addOption(port.default(DEFAULT_PORT))
+    .addOption(http.default(DEFAULT_HTTP_PORT))
+    .addOption(replicas.default(1))
+    .addOption(
+      new Option('--partitioning <way>', 'how "default" spreads its keys')
+        .choices(ways)
+        .default(Partitioning.range),
+    )
+    .addOption(
+      new Option('--lease-ms <time>', 'how long a drive may serve without hearing from anyone')
+        .argParser(parseMs)
+        .default(DEFAULT_LEASE_MS),
+    )
+    .addOption(drives)
+    .addOption(
+      new Option('--log-level <level>', 'least important lines to log, to standard error')
+        .choices(LOG_LEVELS)
+        .default('info'),
+    )
+    .addHelpText('after', EXAMPLES)
+    .showHelpAfterError('(try piton-meta --help)')
+    .allowExcessArguments(false)
+    .exitOverride();
+}
+
+/** Reads the arguments behind the program's name. Throws CommanderError, already printed. */
+export function readCommandLine(args: readonly string[]): CommandLine {
+  const flags = makeCommand().parse(args, { from: 'user' }).opts<Flags>();
+  return {
+    logLevel: flags.logLevel,
+    options: {
+      dataDir: flags.data,
+      host: flags.host,
+      port: flags.port,
+      httpPort: flags.httpPort,
+      replicas: flags.replicas,
+      partitioning: flags.partitioning,
+      leaseMs: flags.leaseMs,
+      drivesExpected: flags.expectDrives,
+    },
+  };
+}

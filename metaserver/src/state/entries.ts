@@ -1,0 +1,181 @@
+// What the entries of the catalog say, and how they are written down (JSON; keys of ranges in hex).
+//
+//   key                      entry
+//   cluster                  ClusterEntry: made once, at the first start
+//   counter/NAME             last number given out; numbers are never used twice
+//   drive/ID                 DriveEntry
+//   keyspace/NUMBER          KeyspaceEntry
+//   range/NUMBER             RangeEntry
+//   operation/NUMBER         OperationEntry
+//
+// Numbers in keys have ten digits, so that their order is that of the numbers.
+
+import {
+  type ClusterId,
+  clusterId,
+  type DriveId,
+  driveId,
+  epoch,
+  type Incarnation,
+  type IndexVersion,
+  incarnation,
+  indexVersion,
+  type KeyspaceId,
+  type KeyspaceRecord,
+  keyspaceId,
+  type Member,
+  type OperationState,
+  Partitioning,
+  type RangeId,
+  type RangeRecord,
+  rangeId,
+} from '@piton/protocol';
+
+export interface ClusterEntry {
+  readonly id: ClusterId;
+  /** Unix milliseconds; for people. */
+  readonly createdAtMs: number;
+}
+
+export const DriveState = { member: 'member' } as const;
+/** Draining and removed come with the operations that make them. */
+export type DriveState = (typeof DriveState)[keyof typeof DriveState];
+
+export interface DriveEntry {
+  readonly id: DriveId;
+  readonly folderId: string;
+  readonly address: string;
+  readonly zone: string;
+  readonly capacityBytes: number;
+  readonly bandwidthBytesPerSecond: number;
+  readonly incarnation: Incarnation;
+  readonly state: DriveState;
+  /** Index version at which address or incarnation last changed. */
+  readonly version: IndexVersion;
+}
+
+export const KeyspaceState = {
+  /** Its ranges are being made; clients do not see it yet. */
+  creating: 'creating',
+  ready: 'ready',
+} as const;
+export type KeyspaceState = (typeof KeyspaceState)[keyof typeof KeyspaceState];
+
+export interface KeyspaceEntry extends KeyspaceRecord {
+  readonly state: KeyspaceState;
+}
+
+export interface RangeEntry {
+  /** The newest record: persisted before anyone is told. */
+  readonly record: RangeRecord;
+  /** What clients are told. Behind `record` while an operation tells the drives; undefined: nothing. */
+  readonly published: RangeRecord | undefined;
+}
+
+export interface OperationEntry {
+  readonly id: number;
+  readonly kind: string;
+  readonly state: OperationState;
+  /** Where it goes on after a restart. */
+  readonly step: string;
+  /** For people: what it is doing, or how it ended. */
+  readonly message: string;
+  /** The ranges that no other operation may touch meanwhile. */
+  readonly ranges: readonly RangeId[];
+  /** The kind's own data, as JSON values. */
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly startedAtMs: number;
+}
+
+export const CounterName = {
+  keyspace: 'keyspace',
+  range: 'range',
+  operation: 'operation',
+  indexVersion: 'indexVersion',
+} as const;
+export type CounterName = (typeof CounterName)[keyof typeof CounterName];
+
+const digits = (number: number): string => String(number).padStart(10, '0');
+export const CLUSTER_KEY: string = 'cluster';
+export const counterKey = (name: CounterName): string => `counter/${name}`;
+export const driveKey = (id: DriveId): string => `drive/${id}`;
+export const keyspaceKey = (id: KeyspaceId): string => `keyspace/${digits(id)}`;
+export const rangeKey = (id: RangeId): string => `range/${digits(id)}`;
+export const operationKey = (id: number): string => `operation/${digits(id)}`;
+
+interface StoredRecord {
+  readonly id: number;
+  readonly keyspace: number;
+  readonly start: string;
+  readonly end: string | null;
+  readonly epoch: number;
+  readonly version: number;
+  readonly chain: readonly Member[];
+}
+
+const toHex = (key: Uint8Array): string => Buffer.from(key).toString('hex');
+const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
+
+function storedRecord(record: RangeRecord): StoredRecord {
+  const end = record.end === undefined ? null : toHex(record.end);
+  return { ...record, start: toHex(record.start), end };
+}
+
+function recordFrom(stored: StoredRecord): RangeRecord {
+  return {
+    id: rangeId(stored.id),
+    keyspace: keyspaceId(stored.keyspace),
+    start: fromHex(stored.start),
+    end: stored.end === null ? undefined : fromHex(stored.end),
+    epoch: epoch(stored.epoch),
+    version: indexVersion(stored.version),
+    chain: stored.chain.map(({ drive, state }) => ({ drive: driveId(drive), state })),
+  };
+}
+
+/** The published record is written once more only while it differs from the newest. */
+export function encodeRange({ record, published }: RangeEntry): string {
+  const isPublished = published === record;
+  return JSON.stringify({
+    record: storedRecord(record),
+    isPublished,
+    published: isPublished || published === undefined ? undefined : storedRecord(published),
+  });
+}
+
+export function decodeRange(value: string): RangeEntry {
+  const stored = JSON.parse(value);
+  const record = recordFrom(stored.record);
+  if (stored.isPublished) return { record, published: record };
+  return {
+    record,
+    published: stored.published === undefined ? undefined : recordFrom(stored.published),
+  };
+}
+
+export function decodeCluster(value: string): ClusterEntry {
+  const stored = JSON.parse(value);
+  return { id: clusterId(stored.id), createdAtMs: stored.createdAtMs };
+}
+
+export function decodeDrive(value: string): DriveEntry {
+  const stored = JSON.parse(value);
+  return {
+    ...stored,
+    id: driveId(stored.id),
+    incarnation: incarnation(stored.incarnation),
+    version: indexVersion(stored.version),
+  };
+}
+
+export function decodeKeyspace(value: string): KeyspaceEntry {
+  const stored = JSON.parse(value);
+  const partitioning =
+    stored.partitioning === Partitioning.hash ? Partitioning.hash : Partitioning.range;
+  return { ...stored, id: keyspaceId(stored.id), partitioning };
+}
+
+export function decodeOperation(value: string): OperationEntry {
+  const stored = JSON.parse(value);
+  return { ...stored, ranges: stored.ranges.map(rangeId) };
+}

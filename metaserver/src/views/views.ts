@@ -1,0 +1,277 @@
+// The cluster for people and their tools: what /api/* and the admin messages answer.
+//
+// Numbers have their unit in the name; keys are as key-json.ts says. Fields are only ever added.
+
+import {
+  type DriveId,
+  type KeyspaceId,
+  MemberState,
+  OperationState,
+  type RangeRecord,
+} from '@piton/protocol';
+import type { RequestCounts } from '../handlers/request-counts.ts';
+import type { DriveConnections, DriveHealth } from '../members/drive-connections.ts';
+import { addLoads, NO_LOAD, type RangeLoad, type Statistics } from '../members/statistics.ts';
+import type { Watchers } from '../news/watchers.ts';
+import type { DefaultKeyspace } from '../operations/default-keyspace.ts';
+import type { Operations } from '../operations/operations.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
+import type { DriveEntry, OperationEntry } from '../state/entries.ts';
+import { type KeyJson, keyJson } from './key-json.ts';
+import { type Page, pageOf } from './pages.ts';
+
+export interface DriveView extends RangeLoad {
+  readonly id: string;
+  readonly address: string;
+  readonly zone: string;
+  readonly state: DriveHealth;
+  readonly incarnation: number;
+  readonly capacityBytes: number;
+  /** What it has on its device: live data, tombstones, and what waits for compaction. */
+  readonly usedBytes: number;
+  readonly bandwidthBytesPerSecond: number;
+  readonly isFull: boolean;
+  readonly storeFailed: boolean;
+  readonly ranges: number;
+  readonly heads: number;
+  readonly tails: number;
+  /** Null while it is not connected. */
+  readonly lastHeardMsAgo: number | null;
+}
+
+export interface RangeView extends RangeLoad {
+  readonly id: number;
+  readonly keyspace: string;
+  readonly keyspaceId: number;
+  readonly start: KeyJson;
+  /** Null: to the end. */
+  readonly end: KeyJson | null;
+  readonly epoch: number;
+  readonly version: number;
+  readonly chain: readonly { readonly drive: string; readonly state: string }[];
+  /** The operation that has it in hand. */
+  readonly operation: number | null;
+}
+
+export interface KeyspaceView {
+  readonly id: number;
+  readonly name: string;
+  readonly partitioning: string;
+  readonly replicas: number;
+  readonly state: string;
+  readonly ranges: number;
+}
+
+export interface OperationView {
+  readonly id: number;
+  readonly kind: string;
+  readonly state: string;
+  readonly step: string;
+  readonly message: string;
+  readonly startedAtMs: number;
+}
+
+export interface StatusView {
+  readonly clusterId: string;
+  readonly software: string;
+  readonly createdAtMs: number;
+  readonly uptimeMs: number;
+  readonly indexVersion: number;
+  readonly replicas: number;
+  readonly partitioning: string;
+  readonly drives: { readonly total: number; readonly up: number };
+  readonly ranges: number;
+  readonly watchers: number;
+  /** All copies together for rates; keys and bytes count each range once. */
+  readonly load: RangeLoad;
+  readonly keyspaces: readonly KeyspaceView[];
+  /** Running ones first, then the last that ended. */
+  readonly operations: readonly OperationView[];
+  /** Why the keyspace `default` is not there yet; null when it is. */
+  readonly obstacle: string | null;
+  readonly requests: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+export interface RangeFilter {
+  readonly keyspace?: KeyspaceId | undefined;
+  readonly drive?: DriveId | undefined;
+}
+
+export interface ViewSources {
+  readonly state: ClusterState;
+  readonly drives: DriveConnections;
+  readonly statistics: Statistics;
+  readonly operations: Operations;
+  readonly watchers: Watchers;
+  readonly counts: RequestCounts;
+  readonly defaultKeyspace: DefaultKeyspace;
+  readonly software: string;
+  readonly replicas: number;
+  readonly partitioning: string;
+  readonly uptimeMs: () => number;
+}
+
+const OPERATIONS_SHOWN = 50;
+const TOTAL_KEPT_MS = 500;
+
+const MEMBER_STATES: ReadonlyMap<number, string> = new Map(
+  Object.entries(MemberState).map(([name, number]) => [number, name]),
+);
+
+export class Views {
+  readonly #sources: ViewSources;
+  #total: RangeLoad | undefined;
+  #totalAtMs = 0;
+
+  constructor(sources: ViewSources) {
+    this.#sources = sources;
+  }
+
+  status(): StatusView {
+    const { state, drives, watchers, counts, defaultKeyspace } = this.#sources;
+    const { software, replicas, partitioning, uptimeMs } = this.#sources;
+    const all = [...state.drives.keys()];
+    return {
+      clusterId: state.clusterId,
+      software,
+      createdAtMs: state.createdAtMs,
+      uptimeMs: Math.round(uptimeMs()),
+      indexVersion: state.indexVersion,
+      replicas,
+      partitioning,
+      drives: { total: all.length, up: all.filter((id) => drives.health(id) === 'up').length },
+      ranges: state.ranges.size,
+      watchers: watchers.count,
+      load: this.totalLoad(),
+      keyspaces: this.#keyspaces(),
+      operations: this.#operations(),
+      obstacle: defaultKeyspace.obstacle ?? null,
+      requests: counts.toJson(),
+    };
+  }
+
+  drives(offset: number, limit: number): Page {
+    const all = [...this.#sources.state.drives.values()];
+    all.sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }));
+    return pageOf(all, offset, limit, (drive) => this.drive(drive));
+  }
+
+  /** Published ranges, keyspace by keyspace, in key order. */
+  ranges(filter: RangeFilter, offset: number, limit: number): Page {
+    return pageOf(this.#records(filter), offset, limit, (record) => this.#range(record));
+  }
+
+  drive(entry: DriveEntry): DriveView {
+    const { state, drives, statistics } = this.#sources;
+    const { id, address, zone, incarnation, capacityBytes, bandwidthBytesPerSecond } = entry;
+    const { ranges, heads, tails } = state.shareOf(id);
+    const report = drives.report(id);
+    return {
+      id,
+      address,
+      zone,
+      state: drives.health(id),
+      incarnation,
+      capacityBytes,
+      usedBytes: report?.usedBytes ?? 0,
+      bandwidthBytesPerSecond,
+      isFull: report?.isFull ?? false,
+      storeFailed: report?.storeFailed ?? false,
+      ranges: ranges.size,
+      heads,
+      tails,
+      ...rounded(statistics.ofDrive(id)),
+      lastHeardMsAgo: roundedOrNull(drives.lastHeardMsAgo(id)),
+    };
+  }
+
+  /** Walks all ranges, so it does that only now and then. */
+  totalLoad(): RangeLoad {
+    const { state, statistics, uptimeMs } = this.#sources;
+    if (this.#total !== undefined && uptimeMs() - this.#totalAtMs < TOTAL_KEPT_MS) {
+      return this.#total;
+    }
+    let sum = NO_LOAD;
+    for (const { published } of state.ranges.values()) {
+      if (published !== undefined) sum = addLoads(sum, statistics.ofRange(published));
+    }
+    this.#total = rounded(sum);
+    this.#totalAtMs = uptimeMs();
+    return this.#total;
+  }
+
+  #records({ keyspace, drive }: RangeFilter): readonly RangeRecord[] {
+    const { state } = this.#sources;
+    const ids = keyspace === undefined ? [...state.keyspaces.keys()] : [keyspace];
+    const lists = ids.map((id) => state.indexOf(id)?.records() ?? []);
+    const all = lists.length === 1 ? (lists[0] ?? []) : lists.flat();
+    if (drive === undefined) return all;
+    return all.filter((record) => record.chain.some((member) => member.drive === drive));
+  }
+
+  #range(record: RangeRecord): RangeView {
+    const { state, statistics, operations } = this.#sources;
+    return {
+      id: record.id,
+      keyspace: state.keyspaces.get(record.keyspace)?.name ?? '',
+      keyspaceId: record.keyspace,
+      start: keyJson(record.start),
+      end: record.end === undefined ? null : keyJson(record.end),
+      epoch: record.epoch,
+      version: record.version,
+      chain: record.chain.map((member) => ({
+        drive: member.drive,
+        state: MEMBER_STATES.get(member.state) ?? String(member.state),
+      })),
+      ...rounded(statistics.ofRange(record)),
+      operation: operations.holderOf(record.id) ?? null,
+    };
+  }
+
+  #keyspaces(): KeyspaceView[] {
+    const { state } = this.#sources;
+    return [...state.keyspaces.values()].map((entry) => ({
+      id: entry.id,
+      name: entry.name,
+      partitioning: entry.partitioning,
+      replicas: entry.replicas,
+      state: entry.state,
+      ranges: state.indexOf(entry.id)?.size ?? 0,
+    }));
+  }
+
+  #operations(): OperationView[] {
+    const { state, operations } = this.#sources;
+    const all = [...state.operations.values()].reverse();
+    const isRunning = (entry: OperationEntry): boolean => entry.state === OperationState.running;
+    const shown = [...all.filter(isRunning), ...all.filter((entry) => !isRunning(entry))];
+    return shown.slice(0, OPERATIONS_SHOWN).map((entry) => {
+      const {
+        id,
+        kind,
+        state: how,
+        step,
+        message,
+        startedAtMs,
+      } = operations.get(entry.id) ?? entry;
+      return { id, kind, state: how, step, message, startedAtMs };
+    });
+  }
+}
+
+function roundedOrNull(value: number | undefined): number | null {
+  return value === undefined ? null : Math.round(value);
+}
+
+/** Rates to a tenth: more is noise, and makes answers longer. */
+function rounded(load: RangeLoad): RangeLoad {
+  const tenth = (rate: number): number => Math.round(rate * 10) / 10;
+  return {
+    keys: load.keys,
+    bytes: load.bytes,
+    readsPerSecond: tenth(load.readsPerSecond),
+    writesPerSecond: tenth(load.writesPerSecond),
+    readBytesPerSecond: tenth(load.readBytesPerSecond),
+    writtenBytesPerSecond: tenth(load.writtenBytesPerSecond),
+  };
+}
