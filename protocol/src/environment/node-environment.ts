@@ -130,11 +130,16 @@ function unboundLink(socket: Socket): UnboundLink {
   };
 }
 
-function connectSocket(address: string, signal?: AbortSignal): Promise<UnboundLink> {
+function connectSocket(
+  address: string,
+  signal: AbortSignal | undefined,
+  isRef: boolean,
+): Promise<UnboundLink> {
   const { host, port } = parseAddress(address);
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const socket = connect({ host, port });
+    if (!isRef) socket.unref();
     const abort = (): void => {
       socket.destroy();
       reject(signal?.reason);
@@ -159,7 +164,7 @@ function listenerOf(server: Server): Listener {
 }
 
 const nodeNetwork: Network = {
-  connect: connectSocket,
+  connect: (address, signal) => connectSocket(address, signal, true),
   listen(host, port, accept) {
     return new Promise((resolve, reject) => {
       const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
@@ -179,4 +184,20 @@ export const nodeEnvironment: Environment = {
   clock: nodeClock,
   random: nodeRandom,
   network: nodeNetwork,
+};
+
+/** The same, but neither its timers nor the connections it makes keep the process alive. */
+export const nodeEnvironmentWithoutRef: Environment = {
+  clock: {
+    ...nodeClock,
+    setTimer(delayMs, run) {
+      const timer = setTimeout(run, Math.min(Math.ceil(delayMs), TIMER_MS_MAX)).unref();
+      return { cancel: () => clearTimeout(timer) };
+    },
+  },
+  random: nodeRandom,
+  network: {
+    ...nodeNetwork,
+    connect: (address, signal) => connectSocket(address, signal, false),
+  },
 };

@@ -1,0 +1,200 @@
+// Keeps the index cache up to date: fetches the index once, then only takes what changed.
+//
+// The first time: keyspace, all pages, then a watch from the version of the first page on, so that
+// nothing between the pages is missed. After a lost connection: a watch from the version that was
+// reached. Only when the change log does not reach back that far the index is fetched once more.
+
+import {
+  type Changes,
+  EMPTY_KEY,
+  type Frame,
+  INDEX_PAGE_RECORDS_MAX,
+  type IndexPage,
+  type KeyspaceRecord,
+  MalformedFrameError,
+  messages,
+  Opcode,
+} from '@piton/protocol';
+import type { Counters } from '../diagnostics/counters.ts';
+import { KVError } from '../errors/kv-error.ts';
+import { metaErrorOf } from './meta-errors.ts';
+import type { MetadataLink } from './metadata-link.ts';
+import { publishDelta, type Routing } from './routing.ts';
+
+/** One request to the metadata server; it answers from memory. */
+const REQUEST_MS = 5_000;
+
+export interface IndexFeedParts {
+  readonly link: MetadataLink;
+  readonly routing: Routing;
+  readonly counters: Counters;
+  readonly keyspaceName: string;
+  readonly maxRanges: number;
+  /** The keyspace is known and the cache holds it. Called once. */
+  readonly onReady: (keyspace: KeyspaceRecord) => void;
+}
+
+export class IndexFeed {
+  readonly #parts: IndexFeedParts;
+  #keyspace: KeyspaceRecord | undefined;
+  /** Every change up to this version is in the cache, or of a range that is not cached. */
+  #version = 0;
+  #isFetched = false;
+  #syncing: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(parts: IndexFeedParts) {
+    this.#parts = parts;
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  get keyspace(): KeyspaceRecord | undefined {
+    return this.#keyspace;
+  }
+
+  /** Brings the cache up to date over the present or a new connection. One at a time. */
+  sync(): Promise<void> {
+    this.#syncing ??= this.#run().finally(() => {
+      this.#syncing = undefined;
+    });
+    return this.#syncing;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** A frame that the metadata server pushed. Throws MalformedFrameError. */
+  handleFrame(frame: Frame): void {
+    if (frame.opcode !== Opcode.indexNews) {
+      throw new MalformedFrameError(`expected index news, got opcode ${frame.opcode}`);
+    }
+    const news = messages.indexNews.decode(frame.header[2]);
+    if (news.keyspace !== this.#keyspace?.id) return;
+    this.#parts.counters.newsPushed++;
+    if (news.since > this.#version || news.hasMore || news.tooOld) {
+      // Something was left out between what we have and this: ask for it.
+      this.#takeChanges({ ...news, version: this.#version as Changes['version'] }, 'push');
+      void this.sync().catch(() => {});
+    } else this.#takeChanges(news, 'push');
+  }
+
+  async #run(): Promise<void> {
+    try {
+      const keyspace = await this.#findKeyspace();
+      if (!this.#isFetched) await this.#fetchAll(keyspace);
+      await this.#watch(keyspace);
+    } catch (error) {
+      throw metaErrorOf(error);
+    }
+    if (this.#isFetched && !this.#isClosed) this.#announce();
+  }
+
+  async #findKeyspace(): Promise<KeyspaceRecord> {
+    if (this.#keyspace !== undefined) return this.#keyspace;
+    const { link, keyspaceName, routing } = this.#parts;
+    const question = { name: keyspaceName };
+    const { body } = await link.request(
+      messages.listKeyspaces,
+      question,
+      messages.keyspacesAnswer,
+      REQUEST_MS,
+    );
+    const found = body.keyspaces.find((keyspace) => keyspace.name === keyspaceName);
+    if (found === undefined) {
+      throw new KVError('KV_NO_KEYSPACE', `there is no keyspace ${JSON.stringify(keyspaceName)}`);
+    }
+    this.#keyspace = found;
+    routing.index.useKeyspace(found.id);
+    return found;
+  }
+
+  /** Page by page, until the end or until the cache is full: then it is kept in part. */
+  async #fetchAll(keyspace: KeyspaceRecord): Promise<void> {
+    const { routing, counters, maxRanges } = this.#parts;
+    counters.fullFetches++;
+    let from: Uint8Array | undefined = EMPTY_KEY;
+    let version: number | undefined;
+    let fetched = 0;
+    while (from !== undefined && !this.#isClosed) {
+      const page: IndexPage = await this.#fetchPage(keyspace, from);
+      version ??= page.version;
+      fetched += page.records.length;
+      if (page.next !== undefined && fetched >= maxRanges) routing.index.becomePartial();
+      routing.take(page.records, page.addresses, true);
+      from = routing.index.isPartial ? undefined : page.next;
+    }
+    this.#version = Math.max(this.#version, version ?? 0);
+    this.#isFetched = true;
+    publishDelta('fetch', this.#version, fetched, fetched);
+  }
+
+  async #fetchPage(keyspace: KeyspaceRecord, from: Uint8Array): Promise<IndexPage> {
+    const { link, maxRanges } = this.#parts;
+    const recordsMax = Math.min(INDEX_PAGE_RECORDS_MAX, maxRanges);
+    const question = { keyspace: keyspace.id, from, recordsMax };
+    const { body } = await link.request(
+      messages.fetchIndex,
+      question,
+      messages.indexPage,
+      REQUEST_MS,
+    );
+    return body;
+  }
+
+  /** Subscribes to news and takes what changed since. */
+  async #watch(keyspace: KeyspaceRecord): Promise<void> {
+    const { link, counters } = this.#parts;
+    const question = { keyspace: keyspace.id, since: this.#version as Changes['since'] };
+    counters.deltaFetches++;
+    const { body } = await link.request(
+      messages.watchIndex,
+      question,
+      messages.changesAnswer,
+      REQUEST_MS,
+    );
+    let changes: Changes = body;
+    for (;;) {
+      if (changes.tooOld) return this.#startOver(keyspace);
+      this.#takeChanges(changes, 'fetch');
+      if (!changes.hasMore || this.#isClosed) return;
+      changes = await this.#fetchChanges(keyspace);
+    }
+  }
+
+  async #fetchChanges(keyspace: KeyspaceRecord): Promise<Changes> {
+    const { link, counters } = this.#parts;
+    const question = { keyspace: keyspace.id, since: this.#version as Changes['since'] };
+    counters.deltaFetches++;
+    const { body } = await link.request(
+      messages.fetchChanges,
+      question,
+      messages.changesAnswer,
+      REQUEST_MS,
+    );
+    return body;
+  }
+
+  /** The change log is shorter than our absence: a partial cache starts empty, a full one anew. */
+  async #startOver(keyspace: KeyspaceRecord): Promise<void> {
+    const { index } = this.#parts.routing;
+    if (index.isPartial) index.clear();
+    await this.#fetchAll(keyspace);
+    await this.#watch(keyspace);
+  }
+
+  #takeChanges(changes: Changes, source: 'push' | 'fetch'): void {
+    const { records, addresses, version } = changes;
+    const changed = this.#parts.routing.take(records, addresses, false);
+    if (version > this.#version) this.#version = version;
+    if (records.length > 0) publishDelta(source, version, records.length, changed);
+  }
+
+  #announce(): void {
+    const keyspace = this.#keyspace;
+    if (keyspace !== undefined) this.#parts.onReady(keyspace);
+  }
+}

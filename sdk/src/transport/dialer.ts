@@ -1,0 +1,179 @@
+// Keeps trying to connect to one drive, as long as somebody wants it.
+//
+// One attempt at a time; pauses grow with jitter. Callers that need a connection now wait for the
+// attempt under way. A drive whose address is new is tried at once.
+
+import {
+  type Connection,
+  ConnectionClosedError,
+  dial,
+  type Frame,
+  NodeKind,
+} from '@piton/protocol';
+import { type ConnectContext, connectChannel, healthChannel } from '../diagnostics/channels.ts';
+import { backOffMs } from '../retry/back-off.ts';
+import type { LinkOwner } from './link-owner.ts';
+import { SOFTWARE } from './software.ts';
+
+export interface DialerEvents {
+  opened(connection: Connection): void;
+  frame(connection: Connection, frame: Frame): void;
+  closed(connection: Connection, reason: Error | undefined): void;
+  /** Whether another attempt is worth it by itself. */
+  isWanted(): boolean;
+}
+
+interface Waiter {
+  readonly resolve: (connection: Connection) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Dialer {
+  readonly #drive: string;
+  readonly #owner: LinkOwner;
+  readonly #events: DialerEvents;
+  #connection: Connection | undefined;
+  #isDialling = false;
+  #isClosed = false;
+  #failures = 0;
+  #lastError: unknown;
+  #pause: { cancel(): void } | undefined;
+  #waiters: Waiter[] = [];
+
+  constructor(drive: string, owner: LinkOwner, events: DialerEvents) {
+    this.#drive = drive;
+    this.#owner = owner;
+    this.#events = events;
+  }
+
+  /** Why the last attempt failed; undefined since the last success. */
+  get lastError(): unknown {
+    return this.#lastError;
+  }
+
+  /** Starts an attempt, unless one is under way or a pause has to be kept. */
+  wake(): void {
+    if (this.#connection !== undefined || this.#isDialling || this.#isClosed) return;
+    if (this.#pause === undefined) void this.#attempt();
+  }
+
+  /** The address is another now: no pause for it. */
+  hurry(): void {
+    this.#pause?.cancel();
+    this.#pause = undefined;
+    this.#failures = 0;
+    if (this.#events.isWanted() || this.#waiters.length > 0) this.wake();
+  }
+
+  /** The connection, or the one that the next attempt makes. Rejects when that attempt fails. */
+  connection(): Promise<Connection> {
+    if (this.#connection !== undefined) return Promise.resolve(this.#connection);
+    if (this.#isClosed) return Promise.reject(new ConnectionClosedError('the client is closed'));
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+      this.wake();
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#pause?.cancel();
+    this.#settle((waiter) => waiter.reject(new ConnectionClosedError('the client is closed')));
+  }
+
+  async #attempt(): Promise<void> {
+    this.#isDialling = true;
+    const address = this.#owner.addressOf(this.#drive);
+    const trace = traceOf(this.#drive, address);
+    try {
+      if (address === undefined) {
+        this.#owner.missAddress(this.#drive);
+        throw new ConnectionClosedError(`no address of drive ${this.#drive} is known`);
+      }
+      this.#succeed(await this.#dial(address));
+    } catch (error) {
+      if (trace !== undefined) trace.error = error;
+      this.#fail(error);
+    } finally {
+      if (trace !== undefined) connectChannel.asyncEnd.publish(trace);
+    }
+  }
+
+  #dial(address: string): Promise<Connection> {
+    const owner = this.#owner;
+    return dial(owner.environment, address, {
+      self: {
+        kind: NodeKind.client,
+        node: owner.clientName,
+        cluster: owner.cluster,
+        incarnation: 0,
+        software: SOFTWARE,
+      },
+      expects: this.#drive,
+      handlers: {
+        frame: (connection, frame) => this.#events.frame(connection, frame),
+        closed: (connection, reason) => this.#handleClosed(connection, reason),
+      },
+    });
+  }
+
+  #succeed(connection: Connection): void {
+    this.#isDialling = false;
+    if (this.#isClosed) {
+      connection.close();
+      return;
+    }
+    if (!connection.isOpen) throw new ConnectionClosedError('the drive closed the connection');
+    this.#connection = connection;
+    this.#failures = 0;
+    this.#lastError = undefined;
+    this.#owner.counters.connects++;
+    if (healthChannel.isHeard) {
+      healthChannel.publish({ kind: 'drive', node: this.#drive, state: 'connected' });
+    }
+    this.#events.opened(connection);
+    this.#settle((waiter) => waiter.resolve(connection));
+  }
+
+  #fail(error: unknown): void {
+    this.#isDialling = false;
+    if (this.#isClosed) return;
+    this.#lastError = error;
+    this.#owner.counters.connectFailures++;
+    if (healthChannel.isHeard) {
+      healthChannel.publish({ kind: 'drive', node: this.#drive, state: 'unreachable', error });
+    }
+    const { random, clock } = this.#owner.environment;
+    const delayMs = backOffMs(random, 'connect', this.#failures++);
+    this.#pause = clock.setTimer(delayMs, () => {
+      this.#pause = undefined;
+      if (this.#events.isWanted() || this.#waiters.length > 0) this.wake();
+    });
+    this.#settle((waiter) => waiter.reject(error));
+  }
+
+  #handleClosed(connection: Connection, reason: Error | undefined): void {
+    if (connection !== this.#connection) return;
+    this.#connection = undefined;
+    this.#lastError = reason;
+    if (healthChannel.isHeard) {
+      healthChannel.publish({ kind: 'drive', node: this.#drive, state: 'lost', error: reason });
+    }
+    this.#events.closed(connection, reason);
+  }
+
+  #settle(tell: (waiter: Waiter) => void): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) tell(waiter);
+  }
+}
+
+function traceOf(drive: string, address: string | undefined): ConnectContext | undefined {
+  if (!connectChannel.start.hasSubscribers && !connectChannel.asyncEnd.hasSubscribers) {
+    return undefined;
+  }
+  const trace: ConnectContext = { kind: 'drive', node: drive, address: address ?? 'unknown' };
+  connectChannel.start.publish(trace);
+  return trace;
+}
