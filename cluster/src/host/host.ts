@@ -14,6 +14,8 @@ export interface MetaSettings {
   readonly replicas: number;
   readonly partitioning: Partitioning;
   readonly leaseMs: number | undefined;
+  /** With fewer drives the server does not make the default keyspace by itself. */
+  readonly drivesExpected: number;
 }
 
 export interface DriveSettings {

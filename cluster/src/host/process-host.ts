@@ -55,6 +55,7 @@ export class ProcessHost implements Host {
       replicas: settings.replicas,
       partitioning: settings.partitioning,
       'lease-ms': settings.leaseMs,
+      'expect-drives': settings.drivesExpected,
     });
     const child = await this.#start(META, 'meta', this.#files.meta, args);
     return {
