@@ -7,6 +7,7 @@ export type { RequestOptions } from './connection/requests.ts';
 export * from './connection/serve.ts';
 export * from './environment/environment.ts';
 export * from './environment/node-environment.ts';
+export * from './environment/sim-environment.ts';
 export { isKeyTooLarge, isValueTooLarge } from './frames/checks.ts';
 export * from './frames/details.ts';
 export * from './frames/entries.ts';

@@ -1,0 +1,269 @@
+import {
+  MemberState,
+  OperationCode,
+  OperationFlag,
+  type OperationInput,
+  Status,
+} from '@piton/protocol';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { deadline } from '../shell/deadline.ts';
+import { record, type SimClient, World } from './world.ts';
+
+const test = suite('chains');
+const key = (number: number): string => `key-${String(number).padStart(4, '0')}`;
+
+async function chainOf(
+  names: string[],
+  others: string[] = [],
+  seed = 1,
+): Promise<{ world: World; client: SimClient }> {
+  const world = new World(seed);
+  await world.start(...names, ...others);
+  await world.install(record(1, 1, names), [...names].reverse(), true);
+  return { world, client: await world.client() };
+}
+
+/** What a drive's store shows, read under the range's namespace as recorded in its states. */
+async function contents(world: World, name: string): Promise<Map<string, string>> {
+  const drive = world.drives.get(name);
+  const found = new Map<string, string>();
+  if (drive === undefined) return found;
+  for (let namespace = 1; namespace < 10; namespace++) {
+    const page = await world.sim.until(
+      drive.store
+        .scan(namespace as never, {
+          start: new Uint8Array(0),
+          end: undefined,
+          reverse: false,
+          keysOnly: false,
+          entriesMax: 100_000,
+          bytesMax: 1e9,
+        })
+        .catch(() => ({ entries: [] })),
+    );
+    for (const entry of page.entries) {
+      found.set(Buffer.from(entry.key).toString(), Buffer.from(entry.value).toString());
+    }
+  }
+  return found;
+}
+
+test(
+  'a write is answered when every member has it, and read at the tail',
+  deadline(5000, async () => {
+    const { world, client } = await chainOf(['a', 'b', 'c']);
+    const put = await client.put('a', 'k', 'v');
+    assert.is(put.status, Status.ok);
+    for (const name of ['a', 'b', 'c']) {
+      await world.sim.run(() => false, 10);
+      assert.is((await contents(world, name)).get('k'), 'v', name);
+    }
+    assert.is((await client.get('c', 'k')).value.toString(), 'v');
+    assert.is((await client.get('a', 'k')).status, Status.staleIndex);
+    assert.is((await client.put('b', 'k', 'w')).status, Status.staleIndex);
+  }),
+);
+
+test(
+  'nothing is answered while a member is cut off, and everything afterwards, in order',
+  deadline(10000, async () => {
+    const { world, client } = await chainOf(['a', 'b', 'c']);
+    await client.put('a', 'k', '0');
+    world.sim.breakLinks('b', 'c');
+    world.sim.cut('b', 'c');
+    const operations = Array.from({ length: 50 }, (_, n) => client.putOperation(key(n), `v${n}`));
+    const sent = await world.sim.until(client.send('a', operations));
+    let answered = 0;
+    for (const outcome of sent) void outcome.then(() => answered++);
+    await world.sim.run(() => false, 3000);
+    assert.is(answered, 0, 'the tail has seen nothing');
+    world.sim.heal('b', 'c');
+    const outcomes = await world.sim.until(Promise.all(sent));
+    assert.ok(outcomes.every((outcome) => outcome.status === Status.ok));
+    const versions = outcomes.map((outcome) => outcome.version);
+    assert.equal(
+      versions,
+      [...versions].sort((x, y) => x - y),
+    );
+    await world.sim.run(() => false, 100);
+    assert.equal(await contents(world, 'c'), await contents(world, 'a'));
+  }),
+);
+
+test(
+  'links that break all the time lose nothing and double nothing',
+  deadline(20000, async () => {
+    const { world, client } = await chainOf(['a', 'b', 'c'], [], 7);
+    const total = 300;
+    let done = 0;
+    const all: Promise<unknown>[] = [];
+    for (let n = 0; n < total; n++) {
+      const sent = await world.sim.until(
+        client.send('a', [
+          {
+            code: OperationCode.increment,
+            key: Buffer.from('n'),
+            increment: 1n,
+            writeNumber: client.nextWriteNumber(),
+            budgetMs: 60_000,
+          },
+        ]),
+      );
+      all.push(
+        ...sent.map((outcome) =>
+          outcome.then((o) => {
+            assert.is(o.status, Status.ok);
+            done++;
+          }),
+        ),
+      );
+      if (n % 10 === 0) world.sim.breakLinks('a', 'b');
+      if (n % 15 === 0) world.sim.breakLinks('b', 'c');
+      await world.sim.run(() => false, world.sim.random() * 5);
+    }
+    await world.sim.until(Promise.all(all), 120_000);
+    assert.is(done, total);
+    assert.is((await client.get('c', 'n')).value.readBigInt64LE(0), BigInt(total));
+  }),
+);
+
+test(
+  'a split keeps both halves whole, with their sessions, on every member',
+  deadline(10000, async () => {
+    const { world, client } = await chainOf(['a', 'b', 'c']);
+    for (let n = 0; n < 20; n++) await client.put('a', key(n), `v${n}`);
+    const writeNumber = client.nextWriteNumber();
+    await client.increment('a', key(15), 0n, { writeNumber }).catch(() => {});
+    const repeated = client.nextWriteNumber();
+    const first = await client.increment('a', 'zz', 3n, { writeNumber: repeated });
+    const left = record(1, 2, ['a', 'b', 'c'], { end: key(10) });
+    const right = record(2, 2, ['a', 'b', 'c'], { start: key(10) });
+    const head = world.drives.get('a');
+    const pending = client.put('a', key(3), 'during');
+    await world.sim.until(head?.host.split({ left, right }) as Promise<void>);
+    assert.is((await pending).status, Status.ok);
+    const retried = await client.increment('a', 'zz', 3n, {
+      writeNumber: repeated,
+      rangeId: 2,
+      epoch: 2,
+      flags: OperationFlag.retry,
+    });
+    assert.is(retried.version, first.version);
+    assert.is((await client.get('c', key(15), { rangeId: 2, epoch: 2 })).status, Status.ok);
+    const oldPicture = await client.get('c', key(15));
+    assert.is(oldPicture.status, Status.ok, 'the right drive serves the old picture');
+    assert.ok(oldPicture.news, 'and tells the news');
+    const after = await client.put('a', key(15), 'new', { rangeId: 2, epoch: 2 });
+    assert.ok(after.version > first.version, 'both halves go on from the same sequence');
+    await world.sim.until(head?.host.split({ left, right }) as Promise<void>);
+    assert.is((await client.get('c', key(15), { rangeId: 2, epoch: 2 })).value.toString(), 'new');
+  }),
+);
+
+test(
+  'a drive that is not complete refuses to serve, whatever it is told',
+  deadline(5000, async () => {
+    const { world } = await chainOf(['a'], ['b']);
+    const drive = world.drives.get('b');
+    const wrong = record(1, 2, ['b']);
+    let failure: unknown;
+    await world.sim.until(
+      (
+        drive?.host.install({ record: wrong, addresses: [], isNew: false }) as Promise<unknown>
+      ).catch((error) => {
+        failure = error;
+      }),
+    );
+    assert.match(String(failure), /must sync it/);
+  }),
+);
+
+for (const [title, chain, leaving] of [
+  ['alone', ['a'], 'a'],
+  ['head of three', ['a', 'b', 'c'], 'a'],
+  ['middle of three', ['a', 'b', 'c'], 'b'],
+  ['tail of three', ['a', 'b', 'c'], 'c'],
+] as const) {
+  test(
+    `a copy moves to another drive under load: ${title}`,
+    deadline(30000, async () => {
+      const { world, client } = await chainOf([...chain], ['n'], 3);
+      for (let n = 0; n < 200; n++) await client.put(chain[0], key(n), `old${n}`);
+      const expected = new Map<string, string>();
+      for (let n = 0; n < 200; n++) expected.set(key(n), `old${n}`);
+      const run = makeLoad(client, world, expected);
+      const syncing = record(1, 2, [...chain, ['n', MemberState.syncing]]);
+      await world.install(syncing, ['n', ...[...chain].reverse()]);
+      const tail = world.drives.get(chain[chain.length - 1] as string);
+      let head: string = chain[0];
+      for (let round = 0; round < 30; round++) await run(head, 2);
+      await world.sim.run(() => (tail?.finished.length ?? 0) > 0, 10_000);
+      assert.is(tail?.finished[0]?.target, 'n');
+      for (let round = 0; round < 10; round++) await run(head, 2);
+      const rest = chain.filter((name) => name !== leaving);
+      const moved = record(1, 3, [...rest, 'n']);
+      const losing = new Set([chain[chain.length - 1] as string, leaving as string]);
+      const order = [...losing, 'n', ...[...rest].reverse().filter((name) => !losing.has(name))];
+      await world.install(moved, order);
+      head = [...rest, 'n'][0] as string;
+      for (let round = 0; round < 10; round++) await run(head, 3);
+      for (const [name, value] of expected) {
+        const found = await client.get('n', name, { epoch: 3 });
+        assert.is(
+          found.status === Status.ok ? found.value.toString() : undefined,
+          value === '' ? undefined : value,
+          name,
+        );
+      }
+      const stale = await client.get(tail?.name as string, key(1), { epoch: 2 });
+      if (tail?.name !== 'n') {
+        assert.is(stale.status, Status.staleIndex);
+        assert.ok(
+          stale.detail.records?.some((found) => found.epoch === 3),
+          'the cure is in the refusal',
+        );
+      }
+      if (chain.length > 1) {
+        await world.sim.run(() => false, 100);
+        const head = await contents(world, rest[0] as string);
+        assert.equal(await contents(world, 'n'), head, 'no deleted key came back');
+      }
+    }),
+  );
+}
+
+/** Random puts and deletes, awaited in small groups; what was acknowledged is remembered. */
+function makeLoad(
+  client: SimClient,
+  world: World,
+  expected: Map<string, string>,
+): (head: string, epoch: number) => Promise<void> {
+  let value = 0;
+  return async (head, epoch) => {
+    const operations: Partial<OperationInput>[] = [];
+    const changes: [string, string][] = [];
+    for (let n = 0; n < 8; n++) {
+      const name = key(Math.floor(world.sim.random() * 220));
+      const isDelete = world.sim.random() < 0.4;
+      const text = isDelete ? '' : `new${value++}`;
+      changes.push([name, text]);
+      operations.push(
+        isDelete
+          ? {
+              code: OperationCode.delete,
+              key: Buffer.from(name),
+              writeNumber: client.nextWriteNumber(),
+              epoch,
+            }
+          : client.putOperation(name, text, { epoch }),
+      );
+    }
+    const sent = await world.sim.until(client.send(head, operations));
+    const outcomes = await world.sim.until(Promise.all(sent));
+    for (const outcome of outcomes) assert.is(outcome.status, Status.ok);
+    for (const [name, text] of changes) expected.set(name, text);
+  };
+}
+
+test.run();

@@ -1,0 +1,349 @@
+// Drives in a simulated world: real ranges, real peer pools, real connections, stores in memory, and a
+// clock that only moves when a test lets it. Commands of the metadata server are given by hand.
+
+import {
+  BatchWriter,
+  type Connection,
+  clusterId,
+  type Detail,
+  type DriveAddress,
+  decodeDetail,
+  dial,
+  driveId,
+  type Environment,
+  epoch,
+  incarnation,
+  indexVersion,
+  keyspaceId,
+  MemberState,
+  messages,
+  NodeKind,
+  Opcode,
+  OperationCode,
+  type OperationInput,
+  type RangeRecord,
+  ResultsReader,
+  rangeId,
+  type Self,
+  type Server,
+  SimWorld,
+  type MemberState as State,
+  Status,
+  serve,
+} from '@piton/protocol';
+import { createMemoryStore } from '../../src/engine/memory-store.ts';
+import type { Store } from '../../src/engine/store.ts';
+import { openRanges, type RangeHost } from '../../src/ranges/range-host.ts';
+import { PeerPool } from '../../src/shell/network/peer-pool.ts';
+
+const CLUSTER = clusterId('00000000-0000-4000-8000-000000000001');
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+const utf8 = (text: string): Buffer => Buffer.from(text);
+
+export interface SimDrive {
+  readonly name: string;
+  readonly host: RangeHost;
+  readonly store: Store;
+  readonly finished: { target: string; epoch: number }[];
+  readonly trouble: string[];
+  readonly lease: { isGranted: boolean };
+  readonly address: DriveAddress;
+  readonly pool: PeerPool;
+  readonly server: Server;
+}
+
+export interface Outcome {
+  readonly status: number;
+  readonly version: number;
+  readonly existed: boolean;
+  readonly value: Buffer;
+  readonly detail: Detail;
+  readonly news: unknown;
+}
+
+export function record(
+  id: number,
+  epochNumber: number,
+  chain: readonly (string | [string, State])[],
+  borders: { start?: string; end?: string } = {},
+): RangeRecord {
+  return {
+    id: rangeId(id),
+    keyspace: keyspaceId(1),
+    start: utf8(borders.start ?? ''),
+    end: borders.end === undefined ? undefined : utf8(borders.end),
+    epoch: epoch(epochNumber),
+    version: indexVersion(epochNumber + id),
+    chain: chain.map((member) =>
+      typeof member === 'string'
+        ? { drive: driveId(member), state: MemberState.serving }
+        : { drive: driveId(member[0]), state: member[1] },
+    ),
+  };
+}
+
+export class World {
+  readonly sim: SimWorld;
+  readonly drives: Map<string, SimDrive> = new Map();
+
+  constructor(seed: number = 1) {
+    this.sim = new SimWorld({ seed });
+  }
+
+  async start(...names: string[]): Promise<SimDrive[]> {
+    const started: SimDrive[] = [];
+    for (const name of names) started.push(await this.sim.until(this.#startDrive(name)));
+    const addresses = [...this.drives.values()].map((drive) => drive.address);
+    for (const drive of this.drives.values()) {
+      drive.pool.learn(addresses);
+      drive.host.learnAddresses(addresses);
+    }
+    return started;
+  }
+
+  async #startDrive(name: string): Promise<SimDrive> {
+    const environment = this.sim.environmentFor(name);
+    const self: Self & { cluster: typeof CLUSTER } = {
+      kind: NodeKind.drive,
+      node: name,
+      cluster: CLUSTER,
+      incarnation: 1,
+      software: 'test',
+    };
+    let host: RangeHost | undefined;
+    const pool: PeerPool = new PeerPool({
+      environment,
+      self: () => self,
+      log: silent as never,
+      frame: (connection, frame) => host?.handleFrame(connection, frame),
+      closed: (connection) => host?.connectionClosed(connection),
+      connected: (drive, connection) => host?.peerConnected(drive, connection),
+      lost: (drive, connection) => host?.peerLost(drive, connection),
+    });
+    const finished: SimDrive['finished'] = [];
+    const trouble: string[] = [];
+    const lease = { isGranted: true };
+    let store: Store | undefined;
+    host = await openRanges(
+      {
+        environment,
+        drive: driveId(name),
+        defaultDurability: 'flush',
+        peers: pool,
+        lease: { isValid: () => lease.isGranted },
+        reportSyncFinished: async ({ target, epoch }) => {
+          finished.push({ target, epoch });
+        },
+        reportTrouble: (message) => trouble.push(message),
+      },
+      async (owner) => {
+        store = createMemoryStore({ clock: environment.clock, owner });
+        return store;
+      },
+    );
+    const server = await serve(environment, {
+      self,
+      host: name,
+      port: 7410,
+      handlers: {
+        frame: (connection, frame) => host?.handleFrame(connection, frame),
+        closed: (connection, reason) => {
+          pool.handleInboundClosed(connection, reason);
+          host?.connectionClosed(connection);
+        },
+      },
+      opened: (connection) => pool.opened(connection),
+    });
+    await host.startServing([], [], indexVersion(0));
+    const address = {
+      drive: driveId(name),
+      address: server.address,
+      incarnation: incarnation(1),
+    };
+    const drive = {
+      name,
+      host,
+      store: store as Store,
+      finished,
+      trouble,
+      lease,
+      address,
+      pool,
+      server,
+    };
+    this.drives.set(name, drive);
+    return drive;
+  }
+
+  /** Gives a record to drives in an order. */
+  async install(
+    given: RangeRecord,
+    order: readonly string[],
+    isNew: boolean = false,
+  ): Promise<void> {
+    for (const name of order) {
+      const drive = this.drives.get(name) as SimDrive;
+      await this.sim.until(drive.host.install({ record: given, addresses: [], isNew }));
+    }
+  }
+
+  client(name: string = 'client'): Promise<SimClient> {
+    return this.sim.until(SimClient.make(this, name));
+  }
+}
+
+let sessions = 1;
+
+/** A client that says exactly what it is told, to the drive it is told. */
+export class SimClient {
+  readonly session: number = sessions++;
+  lowestOutstanding = 1;
+  #writeNumber = 0;
+  #operationId = 0;
+  readonly #world: World;
+  readonly #environment: Environment;
+  readonly #connections: Map<string, Connection> = new Map();
+  readonly #waiting: Map<number, (outcome: Outcome) => void> = new Map();
+
+  static async make(world: World, name: string): Promise<SimClient> {
+    return new SimClient(world, name);
+  }
+
+  private constructor(world: World, name: string) {
+    this.#world = world;
+    this.#environment = world.sim.environmentFor(name);
+  }
+
+  nextWriteNumber(): number {
+    return ++this.#writeNumber;
+  }
+
+  async connect(drive: string): Promise<Connection> {
+    const open = this.#connections.get(drive);
+    if (open?.isOpen) return open;
+    const connection = await dial(this.#environment, `${drive}:7410`, {
+      self: {
+        kind: NodeKind.client,
+        node: 'client',
+        cluster: CLUSTER,
+        incarnation: 0,
+        software: 'test',
+      },
+      handlers: { frame: (_, frame) => this.#take(frame), closed: () => {} },
+    });
+    this.#connections.set(drive, connection);
+    return connection;
+  }
+
+  #take(
+    frame: Parameters<
+      ConstructorParameters<typeof ResultsReader>[0] extends infer F ? (frame: F) => void : never
+    >[0],
+  ): void {
+    if (frame.opcode !== Opcode.results) return;
+    const results = new ResultsReader(frame);
+    while (results.next()) {
+      const settle = this.#waiting.get(results.operationId);
+      this.#waiting.delete(results.operationId);
+      const isFine = results.status === Status.ok || results.status === Status.notFound;
+      settle?.({
+        status: results.status,
+        version: results.version,
+        existed: (results.flags & 1) !== 0,
+        value: Buffer.from(results.value()),
+        detail: isFine ? {} : decodeDetail(results.value()),
+        news: results.news,
+      });
+    }
+  }
+
+  /** Sends operations as one frame; one promise each. */
+  async send(
+    drive: string,
+    operations: readonly Partial<OperationInput>[],
+  ): Promise<Promise<Outcome>[]> {
+    const connection = await this.connect(drive);
+    const writer = new BatchWriter();
+    const outcomes = operations.map((given) => {
+      const operationId = ++this.#operationId;
+      writer.add({
+        code: OperationCode.get,
+        flags: 0,
+        rangeId: 1,
+        epoch: 1,
+        operationId,
+        budgetMs: 10_000,
+        key: utf8('key'),
+        writeNumber: 0,
+        ifVersion: 0,
+        increment: 0n,
+        value: utf8(''),
+        valueTag: 0,
+        ...given,
+      });
+      return new Promise<Outcome>((resolve) => this.#waiting.set(operationId, resolve));
+    });
+    connection.sendFrame(
+      writer.finish({
+        indexVersion: 0,
+        sessionHigh: 7,
+        sessionLow: this.session,
+        lowestOutstanding: this.lowestOutstanding,
+      }),
+    );
+    return outcomes;
+  }
+
+  async one(drive: string, operation: Partial<OperationInput>): Promise<Outcome> {
+    const run = async (): Promise<Outcome> => {
+      const [outcome] = await this.send(drive, [operation]);
+      return outcome as Promise<Outcome>;
+    };
+    return this.#world.sim.until(run());
+  }
+
+  get(drive: string, key: string, more: Partial<OperationInput> = {}): Promise<Outcome> {
+    return this.one(drive, { key: utf8(key), ...more });
+  }
+
+  put(
+    drive: string,
+    key: string,
+    value: string,
+    more: Partial<OperationInput> = {},
+  ): Promise<Outcome> {
+    return this.one(drive, this.putOperation(key, value, more));
+  }
+
+  putOperation(
+    key: string,
+    value: string,
+    more: Partial<OperationInput> = {},
+  ): Partial<OperationInput> {
+    return {
+      code: OperationCode.put,
+      key: utf8(key),
+      value: utf8(value),
+      writeNumber: this.nextWriteNumber(),
+      ...more,
+    };
+  }
+
+  delete(drive: string, key: string, more: Partial<OperationInput> = {}): Promise<Outcome> {
+    const writeNumber = this.nextWriteNumber();
+    return this.one(drive, { code: OperationCode.delete, key: utf8(key), writeNumber, ...more });
+  }
+
+  increment(
+    drive: string,
+    key: string,
+    by: bigint,
+    more: Partial<OperationInput> = {},
+  ): Promise<Outcome> {
+    const writeNumber = this.nextWriteNumber();
+    const code = OperationCode.increment;
+    return this.one(drive, { code, key: utf8(key), increment: by, writeNumber, ...more });
+  }
+}
+
+export { messages };
