@@ -80,6 +80,11 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
+/** `1 split`, `2 splits`. */
+export function plural(value: number, word: string, ending: string = 's'): string {
+  return `${count(value)} ${word}${value === 1 ? '' : ending}`;
+}
+
 export function seconds(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }

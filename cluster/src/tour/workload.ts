@@ -1,15 +1,18 @@
 // An application at work while the cluster is changed: reads and writes without a pause, each of them
 // checked at once against the ledger.
 //
-// Every worker owns the records at its own positions, so one record has one writer, and a reader knows
-// exactly which editions it may find. One more worker counts with `increment`, which must come out
-// exact whatever is retried underneath.
+// The records are cut into neighbouring blocks, each with one writer and one reader, so that work on
+// one range goes on while another has to wait. One record has one writer, so a reader knows which
+// editions it may find. One more worker counts with `increment`, which must come out exact whatever
+// is retried underneath.
 
 import type { KVClient, KVError } from '@piton/sdk';
 import type { Ledger } from './ledger.ts';
 
 export const COUNTER_KEY: string = 'tour/counter';
-const WORKERS = 24;
+const BLOCKS = 16;
+/** The next record of a block: an odd step visits them in no visible order. */
+const STEP = 7_919;
 const NOTES_MAX = 5;
 
 export interface WorkReport {
@@ -47,8 +50,9 @@ export class Workload {
   }
 
   start(): void {
-    for (let worker = 0; worker < Math.min(WORKERS, this.#ledger.size); worker++) {
-      this.#workers.push(this.#work(worker));
+    for (let block = 0; block < BLOCKS; block++) {
+      this.#workers.push(this.#work(block, (position) => this.#write(position)));
+      this.#workers.push(this.#work(block, (position) => this.#read(position)));
     }
     this.#workers.push(this.#count());
   }
@@ -86,12 +90,12 @@ export class Workload {
     return this.report();
   }
 
-  async #work(worker: number): Promise<void> {
-    // A walk with a large odd step visits the worker's records in no visible order.
-    const owned = Math.floor((this.#ledger.size - 1 - worker) / WORKERS) + 1;
+  async #work(block: number, run: (position: number) => Promise<void>): Promise<void> {
+    const from = Math.floor((this.#ledger.size * block) / BLOCKS);
+    const to = Math.floor((this.#ledger.size * (block + 1)) / BLOCKS);
     for (let turn = 0; this.#isRunning; turn++) {
-      const position = worker + WORKERS * ((turn * 7_919) % owned);
-      await this.#timed(() => (turn % 2 === 0 ? this.#write(position) : this.#read(position)));
+      const position = from + ((turn * STEP) % (to - from));
+      await this.#timed(() => run(position));
     }
   }
 

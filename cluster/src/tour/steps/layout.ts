@@ -2,7 +2,7 @@
 
 import type { KVClient } from '@piton/sdk';
 import { cutPrefixes } from '../cities.ts';
-import { seconds } from '../narrator.ts';
+import { count, plural, seconds } from '../narrator.ts';
 import type { Stage } from '../stage.ts';
 import type { Workload } from '../workload.ts';
 
@@ -26,7 +26,10 @@ function cost(stage: Stage, workload: Workload, before: Route): string {
   const stale = now.staleIndexHits - before.staleIndexHits;
   const full = now.fullFetches - before.fullFetches;
   const operations = now.operations - before.operations;
-  return `${operations} operations meanwhile, ${stale} stale-index refetches, ${full} full fetches`;
+  return (
+    `${count(operations)} operations meanwhile, ` +
+    `${plural(stale, 'stale-index refetch', 'es')}, ${plural(full, 'full fetch', 'es')}`
+  );
 }
 
 async function splitAt(stage: Stage, workload: Workload, prefix: string): Promise<void> {
@@ -76,7 +79,8 @@ export async function changeLayout(stage: Stage, workload: Workload): Promise<vo
   for (const [turn, key] of keys.entries()) await moveOne(stage, workload, key, turn);
   const { staleIndexHits, deltaFetches, fullFetches } = kv.stats();
   narrator.line(
-    `so far: ${staleIndexHits} stale-index refetches, ${deltaFetches} fetches of changes, ` +
-      `${fullFetches} fetch of the whole index (the first)`,
+    `so far: ${plural(staleIndexHits, 'stale-index refetch', 'es')}, ` +
+      `${plural(deltaFetches, 'fetch', 'es')} of changes, ` +
+      `${plural(fullFetches, 'fetch', 'es')} of the whole index (the first one)`,
   );
 }
