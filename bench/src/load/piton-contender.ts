@@ -1,0 +1,17 @@
+// Piton through its public library, with values as bytes.
+
+import { KVClient } from '@piton/sdk';
+import type { Contender } from './contender.ts';
+
+export async function openPiton(metaAddress: string): Promise<Contender> {
+  const kv = await KVClient.connect({
+    metadata: [metaAddress],
+    keyspace: 'default',
+    codec: 'binary',
+  });
+  return {
+    put: (key, value) => kv.put(key, value),
+    get: (key) => kv.get(key),
+    close: () => kv.close(),
+  };
+}

@@ -1,0 +1,140 @@
+// The storage engine of a drive, without a drive around it.
+//
+// The engine is no public part of @piton/drive-node: this file alone reaches into it.
+
+import { nodeEnvironment } from '@piton/protocol';
+import type * as Opening from '../../../drive-node/dist/src/engine/open-log-store.js';
+import type {
+  Appended,
+  LogRecord,
+  Namespace,
+  Store,
+} from '../../../drive-node/dist/src/engine/store.js';
+import type { KeyArena } from './key-arena.ts';
+import {
+  BATCH,
+  type Subject,
+  type SubjectOptions,
+  type SubjectStatistics,
+  VALUE_BYTES,
+} from './subject.ts';
+
+const engineUrl = new URL(
+  '../../../../drive-node/dist/src/engine/open-log-store.js',
+  import.meta.url,
+);
+
+/** Records that may be appended and not yet durable. */
+const WAITING_MAX = 16_384;
+const COLD_READS_MAX = 256;
+
+export async function openPitonSubject(options: SubjectOptions): Promise<Subject> {
+  const { openLogStore } = (await import(engineUrl.href)) as typeof Opening;
+  const { directory, cacheBytes } = options;
+  const identity = { clusterId: '0f8fad5b-d9cb-469f-a165-70867728950e', driveId: 'bench' };
+  const { clock, random } = nodeEnvironment;
+  const store = await openLogStore({ directory, cacheBytes, identity, clock, random });
+  return new PitonSubject(store);
+}
+
+interface Waiting {
+  readonly record: LogRecord;
+  readonly appended: Appended;
+}
+
+class PitonSubject implements Subject {
+  readonly #store: Store;
+  readonly #namespace: Namespace;
+  readonly #value: Buffer = Buffer.alloc(VALUE_BYTES, 7);
+  #waiting: Waiting[] = [];
+  #sequence: number;
+  #wake: (() => void) | undefined;
+
+  constructor(store: Store) {
+    this.#store = store;
+    // One namespace for ever: the first that a fresh store gives out.
+    this.#namespace = 1 as Namespace;
+    if (store.statistics().keys === 0) store.createNamespace();
+    this.#sequence = Math.floor(Date.now() * 1000);
+    store.onProgress((failure) => {
+      if (failure !== undefined) throw failure;
+      this.#applyDurable();
+      this.#wake?.();
+    });
+  }
+
+  async put(arena: KeyArena, from: number, to: number): Promise<void> {
+    for (let number = from; number < to; number++) {
+      this.#append(arena.key(number % arena.count));
+      if ((number - from) % BATCH === BATCH - 1) await nextTurn();
+      while (this.#waiting.length >= WAITING_MAX) await this.#progress();
+    }
+    while (this.#waiting.length > 0) await this.#progress();
+  }
+
+  async get(arena: KeyArena, numbers: Uint32Array): Promise<void> {
+    let cold: Promise<void>[] = [];
+    let count = 0;
+    for (const number of numbers) {
+      const found = this.#store.get(this.#namespace, arena.key(number));
+      if (found instanceof Promise) cold.push(found.then(checkFound));
+      else checkFound(found);
+      if (cold.length >= COLD_READS_MAX) {
+        await Promise.all(cold);
+        cold = [];
+      } else if (++count % BATCH === 0) await nextTurn();
+    }
+    await Promise.all(cold);
+  }
+
+  statistics(): SubjectStatistics {
+    const { keys, indexBytes, compactedBytes } = this.#store.statistics();
+    return { keys, indexBytes, compactedBytes };
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  #append(key: Buffer): void {
+    // Another value each time: an engine may notice that nothing changes.
+    this.#value.writeDoubleLE(this.#sequence, 0);
+    const record = {
+      kind: 1,
+      namespace: this.#namespace,
+      rangeId: 1,
+      epoch: 1,
+      sequence: this.#sequence++,
+      key,
+      value: this.#value,
+      valueTag: 0,
+      session: undefined,
+    } as unknown as LogRecord;
+    this.#waiting.push({ record, appended: this.#store.append(record, true) });
+  }
+
+  #applyDurable(): void {
+    const durable = this.#store.durablePosition;
+    let count = 0;
+    for (const { record, appended } of this.#waiting) {
+      if (appended.end > durable) break;
+      this.#store.apply(record, appended);
+      count++;
+    }
+    this.#waiting = this.#waiting.slice(count);
+  }
+
+  #progress(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}
+
+function checkFound(found: { readonly value: Uint8Array } | undefined): void {
+  if (found?.value.length !== VALUE_BYTES) throw new Error('a key was lost');
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
