@@ -1,0 +1,290 @@
+// From ranges and drives to a plan.
+//
+// Ranges that fit no empty drive are set aside with a remedy. Without replicas the rest is one packing; with replicas the zones get
+// their parts first and each zone is a packing of its own (replicas/zones.ts). The result names, for every range, its chain from
+// head to tail.
+
+import { bestBound, type Bound, ceilDivide } from '../bounds/bound.ts';
+import { inventoryBounds } from '../bounds/sums.ts';
+import { InfeasibleError } from '../model/errors.ts';
+import { type Ranges, rangeName } from '../model/ranges.ts';
+import { formatQuantity } from '../model/units.ts';
+import { Budget } from '../packing/budget.ts';
+import { exactSum } from '../packing/packing.ts';
+import { dealToParts, partsOf, zoneShares } from '../replicas/zones.ts';
+import { type Demand, demandOf, pick, pickJoins, wholeDemand } from './demand.ts';
+import { packOnSupply, type Placed } from './placing.ts';
+import { type Candidates, candidatesOf, splitByZone } from './candidates.ts';
+import type {
+  CurvePoint,
+  Plan,
+  PlanInput,
+  PlannedDrive,
+  PlanOptions,
+  PlanTools,
+  Unplaced,
+} from './types.ts';
+
+const STEPS_DEFAULT = 3_000_000_000;
+
+/** Ranges that no empty drive can hold, with what would help. */
+function findUnplaceable(
+  ranges: Ranges,
+  whole: readonly Float64Array[],
+  resources: readonly string[],
+  candidates: Candidates,
+): Unplaced[] {
+  const most = resources.map((_, r) => candidates.largest(r));
+  const unplaced: Unplaced[] = [];
+  for (let i = 0; i < ranges.count; i++) {
+    const r = whole.findIndex((column, k) => column[i]! > most[k]!);
+    if (r < 0) continue;
+    const times = whole[r]![i]! / most[r]!;
+    const need = formatQuantity(resources[r]!, whole[r]![i]!);
+    unplaced.push({
+      range: i,
+      reason: `${rangeName(ranges, i)} needs ${need} of ${resources[r]}, ${times.toFixed(2)} times what the largest drive offers (${formatQuantity(resources[r]!, most[r]!)})`,
+      remedy:
+        resources[r] === 'bytes'
+          ? `split it at ${Math.ceil(times) - 1} or more points`
+          : `split it at ${Math.ceil(times) - 1} or more points, or let more replicas serve its reads`,
+    });
+  }
+  return unplaced;
+}
+
+function copiesOf(ranges: Ranges, replicas: number, i: number): number {
+  return ranges.replicas?.[i] || replicas;
+}
+
+/** Positions of the given ranges that want `copies` replicas. */
+function withCopies(ranges: Ranges, replicas: number, placeable: Int32Array, copies: number): Int32Array {
+  return placeable.filter((i) => copiesOf(ranges, replicas, i) === copies);
+}
+
+class Planner {
+  readonly #ranges: Ranges;
+  readonly #options: Required<Pick<PlanOptions, 'objective' | 'replicas' | 'reads' | 'seed'>>;
+  readonly #tools: PlanTools;
+  readonly #resources: readonly string[];
+  readonly #headroom: readonly number[];
+  readonly #candidates: Candidates;
+  readonly #demand: Demand;
+  readonly #whole: readonly Float64Array[];
+  readonly #budget: Budget;
+  readonly #drives: PlannedDrive[] = [];
+  readonly #bounds: Bound[] = [];
+  readonly #curve: CurvePoint[] = [];
+
+  constructor(input: PlanInput, options: PlanOptions, tools: PlanTools) {
+    this.#ranges = input.ranges;
+    this.#options = {
+      objective: options.objective ?? 'drives',
+      replicas: options.replicas ?? 1,
+      reads: options.reads ?? 'tail',
+      seed: options.seed ?? 1,
+    };
+    this.#tools = tools;
+    this.#resources = input.drives.resources;
+    this.#headroom = options.headroom ?? this.#resources.map(() => 0);
+    this.#candidates = candidatesOf(input.drives, this.#headroom, options.drivesMax);
+    this.#demand = demandOf(
+      input.ranges,
+      this.#resources,
+      this.#options.reads,
+      this.#options.replicas,
+    );
+    this.#whole = wholeDemand(this.#demand);
+    this.#budget = new Budget(options.steps ?? STEPS_DEFAULT, tools.shouldStop);
+  }
+
+  run(): Plan {
+    const unplaced = findUnplaceable(
+      this.#ranges,
+      this.#whole,
+      this.#resources,
+      this.#candidates,
+    );
+    const skip = new Set(unplaced.map((entry) => entry.range));
+    const placeable = new Int32Array(this.#ranges.count)
+      .map((_, i) => i)
+      .filter((i) => !skip.has(i));
+    const most = placeable.reduce(
+      (max, i) => Math.max(max, copiesOf(this.#ranges, this.#options.replicas, i)),
+      1,
+    );
+    const chains = Array.from({ length: most }, () => new Int32Array(this.#ranges.count).fill(-1));
+    if (most === 1) this.#planSingle(placeable, chains[0]!);
+    else this.#planReplicated(placeable, chains, most);
+    this.#absorbEmpty(chains);
+    return {
+      ...this.#options,
+      headroom: this.#headroom,
+      resources: this.#resources,
+      drives: this.#drives,
+      chains,
+      bounds: this.#bounds,
+      lower: this.#bounds.length === 0 ? 0 : bestBound(this.#bounds).drives,
+      entries: countEntries(this.#ranges.joins, chains),
+      unplaced,
+      curve: this.#curve,
+    };
+  }
+
+  #pack(columns: readonly Float64Array[], at: Int32Array, candidates: Candidates): Placed {
+    const { ranges } = { ranges: this.#ranges };
+    const layer = {
+      columns,
+      joins: pickJoins(ranges.joins, at),
+      resources: this.#resources,
+      objective: this.#options.objective,
+      seed: this.#options.seed,
+      budget: this.#budget,
+      tools: this.#tools,
+    };
+    const texts = (list: readonly string[] | undefined): string[] | undefined =>
+      list === undefined ? undefined : Array.from(at, (i) => list[i]!);
+    return packOnSupply(layer, candidates, texts(ranges.groups), texts(ranges.pins));
+  }
+
+  #planSingle(placeable: Int32Array, chain: Int32Array): void {
+    const isAll = placeable.length === this.#ranges.count;
+    const columns = isAll ? this.#whole : pick(this.#whole, placeable);
+    const placed = this.#pack(columns, placeable, this.#candidates);
+    this.#drives.push(...placed.drives);
+    for (let k = 0; k < placeable.length; k++) chain[placeable[k]!] = placed.binOf[k]!;
+    this.#bounds.push(...placed.bounds);
+    this.#curve.push(...placed.curve);
+  }
+
+  #planReplicated(placeable: Int32Array, chains: Int32Array[], most: number): void {
+    const zones = splitByZone(this.#candidates, most);
+    this.#checkZones(zones, placeable, most);
+    const zoneOf = chains.map(() => new Int32Array(this.#ranges.count).fill(-1));
+    for (let copies = 1; copies <= most; copies++) {
+      const at = withCopies(this.#ranges, this.#options.replicas, placeable, copies);
+      if (at.length > 0) this.#deal(at, copies, zones, zoneOf);
+    }
+    zones.forEach((zone, z) => {
+      this.#packZone(zone, z, zoneOf, chains);
+    });
+    this.#bounds.push(...this.#replicatedBounds(placeable, zones, most));
+  }
+
+  #deal(at: Int32Array, copies: number, zones: Candidates[], zoneOf: Int32Array[]): void {
+    const weights = zones.map((zone) => zone.weight());
+    const parts = partsOf(zoneShares(weights, copies), copies);
+    const columns = [...pick(this.#demand.base, at), ...pick(this.#demand.tail, at)];
+    const partOf = dealToParts(columns, pickJoins(this.#ranges.joins, at), parts);
+    for (let k = 0; k < at.length; k++) {
+      const chain = parts[partOf[k]!]!.zones;
+      for (let j = 0; j < copies; j++) zoneOf[j]![at[k]!] = chain[j]!;
+    }
+  }
+
+  #packZone(zone: Candidates, z: number, zoneOf: Int32Array[], chains: Int32Array[]): void {
+    const copyAt = new Int8Array(this.#ranges.count).fill(-1);
+    zoneOf.forEach((column, j) => {
+      for (let i = 0; i < column.length; i++) if (column[i] === z) copyAt[i] = j;
+    });
+    const at = new Int32Array(this.#ranges.count).map((_, i) => i).filter((i) => copyAt[i]! >= 0);
+    const isTail = (i: number): boolean =>
+      copyAt[i] === copiesOf(this.#ranges, this.#options.replicas, i) - 1;
+    const columns = this.#demand.base.map((column, r) =>
+      Float64Array.from(at, (i) => column[i]! + (isTail(i) ? this.#demand.tail[r]![i]! : 0)),
+    );
+    const placed = this.#pack(columns, at, zone);
+    const offset = this.#drives.length;
+    this.#drives.push(...placed.drives);
+    for (let k = 0; k < at.length; k++) {
+      chains[copyAt[at[k]!]!]![at[k]!] = offset + placed.binOf[k]!;
+    }
+  }
+
+  /** Exact totals over all copies. */
+  #totals(placeable: Int32Array): bigint[] {
+    return this.#demand.base.map((column, r) => {
+      const all = Float64Array.from(
+        placeable,
+        (i) =>
+          column[i]! * copiesOf(this.#ranges, this.#options.replicas, i) +
+          this.#demand.tail[r]![i]!,
+      );
+      return exactSum(all);
+    });
+  }
+
+  #replicatedBounds(placeable: Int32Array, zones: readonly Candidates[], most: number): Bound[] {
+    const totals = this.#totals(placeable);
+    const list = zones.flatMap((zone) => zone.finite());
+    const bounds: Bound[] = zones.every((zone) => zone.isFinite())
+      ? inventoryBounds(totals, this.#resources, list)
+      : totals.map((total, r) => {
+          const capacity = this.#candidates.largest(r);
+          const drives = ceilDivide(total, capacity);
+          const resource = this.#resources[r]!;
+          return {
+            name: `sum of ${resource} over all replicas`,
+            drives,
+            words: `${resource}: ${formatQuantity(resource, Number(total))} over all replicas / ${formatQuantity(resource, capacity)} = ${drives} drives`,
+            proof: { kind: 'sum', resource, total: String(total), capacity },
+          };
+        });
+    bounds.push({
+      name: 'replicas apart',
+      drives: most,
+      words: `${most} replicas of a range lie on ${most} drives`,
+      proof: { kind: 'zones', detail: `a range with ${most} replicas` },
+    });
+    return bounds;
+  }
+
+  /** A zone holds at most one copy of everything: what larger zones have beyond that is of no use. */
+  #checkZones(zones: readonly Candidates[], placeable: Int32Array, most: number): void {
+    if (this.#ranges.replicas !== undefined || !zones.every((zone) => zone.isFinite())) return;
+    this.#resources.forEach((resource, r) => {
+      const single = exactSum(pick([this.#demand.base[r]!], placeable)[0]!);
+      let useful = 0n;
+      for (const zone of zones) {
+        const capacity = zone.finite().reduce((sum, usable) => sum + BigInt(usable[r]!), 0n);
+        useful += capacity < single ? capacity : single;
+      }
+      if (useful >= single * BigInt(most)) return;
+      const missing = formatQuantity(resource, Number(single * BigInt(most) - useful));
+      throw new InfeasibleError(
+        `${most} replicas in different zones need ${formatQuantity(resource, Number(single) * most)} of ${resource}; the zones can use ${formatQuantity(resource, Number(useful))}, since none holds a range twice`,
+        `add ${missing} in the smaller zones or lower the number of replicas`,
+      );
+    });
+  }
+
+  /** A range without any demand goes where its left neighbour is: it must not cost an index entry. */
+  #absorbEmpty(chains: readonly Int32Array[]): void {
+    const { joins, count } = this.#ranges;
+    for (let i = 1; i < count; i++) {
+      if (joins[i] === 0 || this.#whole.some((column) => column[i]! > 0)) continue;
+      if (this.#ranges.pins?.[i] || this.#ranges.groups?.[i]) continue;
+      if (this.#ranges.replicas !== undefined) continue;
+      if (chains[0]![i - 1]! < 0) continue;
+      for (const chain of chains) chain[i] = chain[i - 1]!;
+    }
+  }
+}
+
+/** Index entries of a plan: maximal stretches of adjoining ranges with the same chain. */
+export function countEntries(joins: Uint8Array, chains: readonly Int32Array[]): number {
+  let entries = 0;
+  for (let i = 0; i < joins.length; i++) {
+    if (chains[0]![i]! < 0) continue;
+    if (joins[i] === 0 || chains.some((chain) => chain[i] !== chain[i - 1])) entries++;
+  }
+  return entries;
+}
+
+/**
+ * Plans which drives hold which ranges. Pure: the same input and options give the same plan, unless `shouldStop` cuts the search.
+ * Throws InfeasibleError with a proof in words, or NoPlanError when nothing was found.
+ */
+export function plan(input: PlanInput, options: PlanOptions = {}, tools: PlanTools = {}): Plan {
+  return new Planner(input, options, tools).run();
+}
