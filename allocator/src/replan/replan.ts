@@ -1,0 +1,363 @@
+// Adapts a placement to new statistics and drives with as few bytes moved as possible.
+//
+// First what must happen: ranges without a place, copies on drained drives, replicas that share a zone. Then overloads,
+// the worst first, each shedding the fewest bytes that relieve it to a drive that stays least filled, or beside a neighbour, which saves
+// an index entry. Moving on mere imbalance happens only on request and only beyond a threshold that one move cannot
+// undo. Emptying whole drives (`shrink`) is tried last, all or nothing for each. The bound on bytes says how much of it was unavoidable.
+
+import { usableCapacity } from '../model/drives.ts';
+import { demandOf } from '../plan/demand.ts';
+import { countEntries } from '../plan/plan.ts';
+import type { PlanInput } from '../plan/types.ts';
+import { chooseToShed, shedBound } from './shed.ts';
+import { type ClusterDrive, ClusterState } from './state.ts';
+import { type CopyMove, type MoveReason, type OrderedMove, orderMoves } from './waves.ts';
+
+export interface ReplanOptions {
+  readonly replicas?: number;
+  readonly reads?: 'tail' | 'shared';
+  readonly headroom?: readonly number[];
+  /** Bring drives down to the mean fill plus the threshold, not only to their capacity. */
+  readonly isBalancing?: boolean;
+  /** Share of capacity: overloads are relieved that far below the limit, and balance tolerates that much above the mean. */
+  readonly threshold?: number;
+  readonly isShrinking?: boolean;
+  readonly moveBytesMax?: number;
+  readonly movesMax?: number;
+  readonly movesPerDrive?: number;
+}
+
+/** Where copies are now: chain of drive ids per range, head first; shorter or empty where copies are missing. */
+export type CurrentPlacement = readonly (readonly string[])[];
+
+export interface Replan {
+  readonly drives: readonly ClusterDrive[];
+  readonly chains: readonly Int32Array[];
+  readonly moves: readonly OrderedMove[];
+  readonly bytesMoved: number;
+  /** No way to mend the violations moves fewer bytes than this. */
+  readonly bytesBound: number;
+  readonly entriesBefore: number;
+  readonly entriesAfter: number;
+  /** What could not be mended, in words. */
+  readonly unsolved: readonly string[];
+  readonly before: readonly (readonly number[])[];
+  readonly after: readonly (readonly number[])[];
+}
+
+function clusterDrives(input: PlanInput, headroom: readonly number[], known: Set<string>): ClusterDrive[] {
+  const drives: ClusterDrive[] = input.drives.drives.map((drive) => ({
+    id: drive.id,
+    zone: drive.zone,
+    capacity: drive.capacity,
+    usable: Array.from(usableCapacity(drive.capacity, headroom)),
+    cost: drive.cost,
+    isOpen: drive.state !== 'drain',
+  }));
+  const listed = new Set(drives.map((drive) => drive.id));
+  for (const id of known) {
+    if (listed.has(id)) continue;
+    const type = input.drives.types.find((candidate) => id.startsWith(`${candidate.model}-`));
+    const zone = /-(z[0-9]+)-[0-9]+$/.exec(id)?.[1] ?? type?.zone ?? '';
+    const capacity = type?.capacity ?? input.drives.resources.map(() => 0);
+    const usable = Array.from(usableCapacity(capacity, headroom));
+    drives.push({ id, zone, capacity, usable, cost: type?.cost ?? 0, isOpen: type !== undefined });
+  }
+  return drives;
+}
+
+class Replanner {
+  readonly #input: PlanInput;
+  readonly #options: ReplanOptions;
+  readonly #headroom: readonly number[];
+  readonly #state: ClusterState;
+  readonly #moves: CopyMove[] = [];
+  readonly #movedFrom = new Map<number, number>();
+  readonly #unsolved: string[] = [];
+  #bytesBound = 0;
+  #bytesMoved = 0;
+  #limits: Float64Array[] = [];
+
+  constructor(input: PlanInput, current: CurrentPlacement, options: ReplanOptions) {
+    this.#input = input;
+    this.#options = options;
+    this.#headroom = options.headroom ?? input.drives.resources.map(() => 0);
+    const replicas = options.replicas ?? 1;
+    const { ranges } = input;
+    const lengths = Uint8Array.from(
+      { length: ranges.count },
+      (_, i) => ranges.replicas?.[i] || replicas,
+    );
+    const known = new Set<string>();
+    for (const chain of current) for (const id of chain) known.add(id);
+    const drives = clusterDrives(input, this.#headroom, known);
+    const numberOf = new Map(drives.map((drive, d) => [drive.id, d]));
+    const most = lengths.reduce((max, value) => Math.max(max, value), 1);
+    const chains = Array.from({ length: most }, (_, j) =>
+      Int32Array.from({ length: ranges.count }, (_unused, i) =>
+        j < lengths[i]! ? (numberOf.get(current[i]?.[j] ?? '') ?? -1) : -1,
+      ),
+    );
+    const demand = demandOf(ranges, input.drives.resources, options.reads ?? 'tail', replicas);
+    this.#state = new ClusterState(drives, chains, demand, lengths);
+  }
+
+  run(): Replan {
+    const state = this.#state;
+    const { joins } = this.#input.ranges;
+    const entriesBefore = countEntries(joins, state.chains);
+    const before = state.loads.map((load) => [...load]);
+    this.#setLimits();
+    this.#moveForced();
+    this.#relieve();
+    if (this.#options.isShrinking) this.#shrink();
+    const limits = { movesPerDrive: this.#options.movesPerDrive ?? 1_000_000 };
+    const { ordered, stuck } = orderMoves(state, this.#netMoves(), limits);
+    for (const move of stuck) {
+      state.move(move.copy, move.from);
+      this.#unsolved.push(`a copy could not reach ${state.drives[move.to]!.id}: no order of moves has room for it`);
+    }
+    const bytesMoved = ordered.reduce((sum, move) => sum + state.demand(0, move.copy), 0);
+    return {
+      drives: state.drives,
+      chains: state.chains,
+      moves: ordered,
+      bytesMoved,
+      bytesBound: this.#bytesBound,
+      entriesBefore,
+      entriesAfter: countEntries(joins, state.chains),
+      unsolved: this.#unsolved,
+      before,
+      after: state.loads,
+    };
+  }
+
+  /** Limits of each drive: its capacity, or under balance the mean fill and the threshold above it. */
+  #setLimits(): void {
+    const state = this.#state;
+    const open = state.drives.flatMap((drive, d) => (drive.isOpen ? [d] : []));
+    this.#limits = state.loads.map((load, r) => {
+      const total = load.reduce((sum, value) => sum + value, 0);
+      const capacity = open.reduce((sum, d) => sum + state.drives[d]!.usable[r]!, 0);
+      const level = total / Math.max(1, capacity) + (this.#options.threshold ?? 0.02);
+      return Float64Array.from(state.drives, (drive) =>
+        this.#options.isBalancing ? Math.min(drive.usable[r]!, level * drive.usable[r]!) : drive.usable[r]!,
+      );
+    });
+  }
+
+  #excess(d: number): number[] {
+    return this.#state.loads.map((load, r) => load[d]! - this.#limits[r]![d]!);
+  }
+
+  #fits(copy: number, d: number, limits: readonly Float64Array[]): boolean {
+    const state = this.#state;
+    if (!state.drives[d]!.isOpen) return false;
+    for (let r = 0; r < state.resources; r++) {
+      const demand = state.demand(r, copy);
+      if (demand > 0 && state.loads[r]![d]! + demand > limits[r]![d]!) return false;
+    }
+    return true;
+  }
+
+  /** The open drive that stays least filled; a neighbour's drive wins when it stays well below its limit. */
+  #target(copy: number): number {
+    const state = this.#state;
+    const from = state.driveOf(copy);
+    let best = -1;
+    let least = Number.POSITIVE_INFINITY;
+    for (let d = 0; d < state.drives.length; d++) {
+      if (d === from || !this.#fits(copy, d, this.#limits)) continue;
+      let fill = 0;
+      for (let r = 0; r < state.resources; r++) {
+        const after = state.loads[r]![d]! + state.demand(r, copy);
+        fill = Math.max(fill, after / Math.max(1, this.#limits[r]![d]!));
+      }
+      if (state.isNeighbour(copy, d, this.#input.ranges.joins)) fill *= 0.5;
+      if (fill < least && !state.clashes(copy, d)) {
+        best = d;
+        least = fill;
+      }
+    }
+    return best;
+  }
+
+  /** A further drive of the unlimited type, if there is one. */
+  #newDrive(copy: number): number {
+    const type = this.#input.drives.types.find((candidate) => candidate.count === null);
+    if (type === undefined) return -1;
+    let n = 1;
+    const zones = this.#state.drives.map((drive) => drive.zone);
+    const zone = zones.find((candidate) => {
+      const inZone = this.#state.drives.findIndex((drive) => drive.zone === candidate);
+      return !this.#state.clashes(copy, inZone);
+    });
+    const prefix = zone !== undefined && /^z[0-9]+$/.test(zone) ? `${type.model}-${zone}` : type.model;
+    while (this.#state.drives.some((drive) => drive.id === `${prefix}-${n}`)) n++;
+    const usable = Array.from(usableCapacity(type.capacity, this.#headroom));
+    const drive = { ...type, id: `${prefix}-${n}`, zone: zone ?? type.zone, usable, isOpen: true };
+    const d = this.#state.addDrive(drive);
+    this.#limits = this.#limits.map((limits, r) => Float64Array.of(...limits, usable[r]!));
+    return d;
+  }
+
+  #isSpent(bytes: number): boolean {
+    const { moveBytesMax = Number.POSITIVE_INFINITY, movesMax = Number.POSITIVE_INFINITY } = this.#options;
+    return this.#bytesMoved + bytes > moveBytesMax || this.#moves.length >= movesMax;
+  }
+
+  #move(copy: number, to: number, reason: MoveReason): void {
+    const from = this.#state.driveOf(copy);
+    if (!this.#movedFrom.has(copy)) this.#movedFrom.set(copy, from);
+    this.#moves.push({ copy, from, to, reason });
+    this.#bytesMoved += this.#state.demand(0, copy);
+    this.#state.move(copy, to);
+  }
+
+  /** A copy that moved twice is one move from where it was. */
+  #netMoves(): CopyMove[] {
+    const last = new Map<number, CopyMove>();
+    for (const move of this.#moves) last.set(move.copy, move);
+    return [...last.values()]
+      .map((move) => ({ ...move, from: this.#movedFrom.get(move.copy)! }))
+      .filter((move) => move.from !== move.to);
+  }
+
+  #forcedReason(copy: number): MoveReason | undefined {
+    const d = this.#state.driveOf(copy);
+    if (d < 0) return 'new-range';
+    if (!this.#state.drives[d]!.isOpen) return 'drain';
+    const i = copy % this.#state.count;
+    // Of two copies that clash the later one moves.
+    const isLater = Math.floor(copy / this.#state.count) > 0 && this.#clashesWithEarlier(copy, i);
+    return isLater ? 'domain' : undefined;
+  }
+
+  #clashesWithEarlier(copy: number, i: number): boolean {
+    const state = this.#state;
+    const d = state.driveOf(copy);
+    for (let j = 0; j * state.count + i < copy; j++) {
+      const other = state.chains[j]![i]!;
+      if (other < 0) continue;
+      const zone = state.drives[d]!.zone;
+      if (other === d || (zone !== '' && state.drives[other]!.zone === zone)) return true;
+    }
+    return false;
+  }
+
+  /** Copies that must move whatever the loads, the largest first. */
+  #moveForced(): void {
+    const state = this.#state;
+    const forced: { copy: number; reason: MoveReason; bytes: number }[] = [];
+    for (let copy = 0; copy < state.chains.length * state.count; copy++) {
+      if (Math.floor(copy / state.count) >= state.wanted(copy % state.count)) continue;
+      const reason = this.#forcedReason(copy);
+      if (reason !== undefined) forced.push({ copy, reason, bytes: state.demand(0, copy) });
+    }
+    forced.sort((a, b) => b.bytes - a.bytes || a.copy - b.copy);
+    for (const { copy, reason, bytes } of forced) {
+      this.#bytesBound += bytes;
+      if (this.#isSpent(bytes)) {
+        this.#unsolved.push(`the move limit leaves a copy where it must not stay (${reason})`);
+        continue;
+      }
+      this.#place(copy, reason);
+    }
+  }
+
+  #place(copy: number, reason: MoveReason): boolean {
+    let to = this.#target(copy);
+    if (to < 0 && reason !== 'balance' && reason !== 'shrink') to = this.#newDrive(copy);
+    if (to < 0) {
+      if (reason !== 'balance' && reason !== 'shrink') {
+        this.#unsolved.push(`no drive has room for a copy that must move (${reason})`);
+      }
+      return false;
+    }
+    this.#move(copy, to, reason);
+    return true;
+  }
+
+  /** Overloads, the worst first. */
+  #relieve(): void {
+    const state = this.#state;
+    const lists = state.copiesByDrive();
+    const over = state.drives.flatMap((drive, d) =>
+      drive.isOpen && this.#excess(d).some((value) => value > 0) ? [d] : [],
+    );
+    over.sort((a, b) => state.fill(b) - state.fill(a) || a - b);
+    for (const d of over) this.#relieveDrive(d, lists[d]!);
+  }
+
+  #relieveDrive(d: number, copies: number[]): void {
+    const state = this.#state;
+    const excess = this.#excess(d);
+    this.#bytesBound += shedBound(state, copies, excess);
+    let left = copies;
+    for (let round = 0; round < 4; round++) {
+      const missing = this.#excess(d);
+      if (missing.every((value) => value <= 0)) return;
+      const chosen = chooseToShed(state, left, this.#withMargin(d, missing));
+      const reason = this.#reasonOf(missing);
+      for (const copy of chosen) {
+        if (this.#isSpent(state.demand(0, copy))) {
+          this.#unsolved.push(`the move limit leaves ${state.drives[d]!.id} over its limit`);
+          return;
+        }
+        this.#place(copy, reason);
+      }
+      left = left.filter((copy) => state.driveOf(copy) === d);
+      if (chosen.length === 0) break;
+    }
+    if (this.#excess(d).some((value) => value > 0) && !this.#options.isBalancing) {
+      this.#unsolved.push(`${state.drives[d]!.id} stays over its capacity`);
+    }
+  }
+
+  #reasonOf(missing: readonly number[]): MoveReason {
+    if (this.#options.isBalancing) return 'balance';
+    return missing[0]! > 0 ? 'overload-bytes' : 'overload-bandwidth';
+  }
+
+  /** An overloaded drive is relieved a little further than it must, so that the next drift does not move data at once. */
+  #withMargin(d: number, missing: readonly number[]): number[] {
+    if (this.#options.isBalancing) return [...missing];
+    const margin = this.#options.threshold ?? 0;
+    return missing.map((value, r) =>
+      value > 0 ? value + margin * this.#state.drives[d]!.usable[r]! : value,
+    );
+  }
+
+  /** Empties the least filled drives one after the other, each entirely or not at all. */
+  #shrink(): void {
+    const state = this.#state;
+    const lists = state.copiesByDrive();
+    const order = state.drives.flatMap((drive, d) => (drive.isOpen && lists[d]!.length > 0 ? [d] : []));
+    order.sort((a, b) => state.fill(a) - state.fill(b) || a - b);
+    for (const d of order) {
+      const copies = lists[d]!.filter((copy) => state.driveOf(copy) === d);
+      const mark = this.#moves.length;
+      const bytes = this.#bytesMoved;
+      const drive = state.drives[d]!;
+      state.drives[d] = { ...drive, isOpen: false };
+      copies.sort((a, b) => state.demand(0, b) - state.demand(0, a) || a - b);
+      const moved = copies.every(
+        (copy) => !this.#isSpent(state.demand(0, copy)) && this.#place(copy, 'shrink'),
+      );
+      if (moved) continue;
+      for (const move of this.#moves.splice(mark).reverse()) state.move(move.copy, move.from);
+      this.#bytesMoved = bytes;
+      state.drives[d] = drive;
+      return;
+    }
+  }
+}
+
+/** Plans how a placement becomes valid (and level, or smaller, if asked) again. Pure. */
+export function replan(
+  input: PlanInput,
+  current: CurrentPlacement,
+  options: ReplanOptions = {},
+): Replan {
+  return new Replanner(input, current, options).run();
+}
