@@ -33,7 +33,7 @@ const GROUPS: readonly [string, ((terminal: Terminal) => Command)[]][] = [
 ];
 
 /** Applies to a command and everything below it: errors are thrown, text goes to the terminal. */
-function adopt(command: Command, terminal: Terminal): void {
+function adopt(command: Command, terminal: Terminal, path: string = command.name()): void {
   command
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
@@ -44,8 +44,8 @@ function adopt(command: Command, terminal: Terminal): void {
       getOutHelpWidth: () => terminal.columns,
       getErrHelpWidth: () => terminal.columns,
     })
-    .showHelpAfterError('  See: piton --help');
-  for (const child of command.commands) adopt(child, terminal);
+    .showHelpAfterError(`  See: ${path} --help`);
+  for (const child of command.commands) adopt(child, terminal, `${path} ${child.name()}`);
 }
 
 function buildProgram(terminal: Terminal): Command {

@@ -18,12 +18,18 @@ export interface Failure {
 const START_HINT =
   'start a cluster with "piton up", or name its metadata server with --meta HOST:PORT';
 
+/** What the client knows beside its message: the version that was found. */
+function foundVersion(error: KVError): string {
+  if (error.code !== 'KV_VERSION_MISMATCH' || error.version === undefined) return '';
+  return error.version === 0 ? '; the key is absent' : `; the key has version ${error.version}`;
+}
+
 function describeKVError(error: KVError): Failure {
   const isUnreachable = error.code === 'KV_META_UNAVAILABLE';
   return {
     exit: Exit.failed,
     code: error.code,
-    message: error.message,
+    message: error.message + foundVersion(error),
     help: isUnreachable ? START_HINT : error.help,
     outcome: error.outcome,
   };
