@@ -25,6 +25,7 @@ import { isWriteCode, Opcode, OperationCode } from '../words/opcodes.ts';
 import { checkCount } from './checks.ts';
 import { encodeFrame, type Frame } from './frame.ts';
 import { MalformedFrameError } from './msgpack.ts';
+import { checkKeyField, fieldsOf, Table } from './table.ts';
 
 export const OperationFlag = {
   /** The write is only done when the version is the given one; 0: when the key is absent. */
@@ -68,8 +69,7 @@ const TABLE_BYTES_START = 4096;
 
 /** Gathers the operations of one frame. Used again after `finish`. */
 export class BatchWriter {
-  #table: Buffer = Buffer.allocUnsafe(TABLE_BYTES_START);
-  #tableBytes = 0;
+  readonly #table: Table = new Table(TABLE_BYTES_START);
   #values: Uint8Array[] = [];
   #valueBytes = 0;
   #count = 0;
@@ -79,28 +79,26 @@ export class BatchWriter {
   }
 
   get payloadBytes(): number {
-    return this.#tableBytes + this.#valueBytes;
+    return this.#table.usedBytes + this.#valueBytes;
   }
 
   /** The value is not copied here: the caller leaves it alone until the frame has been sent. */
   add(operation: OperationInput): void {
     const isWrite = isWriteCode(operation.code);
     const fixedBytes = isWrite ? WRITE_FIXED_BYTES : READ_FIXED_BYTES;
-    const keyBytes = operation.key.length;
-    this.#reserve(fixedBytes + keyBytes);
-    const table = this.#table;
-    const at = this.#tableBytes;
-    table[at] = operation.code;
-    table[at + 1] = operation.flags;
-    table.writeUInt16LE(keyBytes, at + 2);
-    table.writeUInt32LE(operation.value.length, at + 4);
-    table.writeUInt32LE(operation.rangeId, at + 8);
-    table.writeUInt32LE(operation.epoch, at + 12);
-    table.writeUInt32LE(operation.operationId, at + 16);
-    table.writeUInt32LE(operation.budgetMs, at + 20);
+    const keyBytes = checkKeyField(operation.key.length);
+    const at = this.#table.take(fixedBytes + keyBytes);
+    const { bytes, fields } = this.#table;
+    bytes[at] = operation.code;
+    bytes[at + 1] = operation.flags;
+    fields.setUint16(at + 2, keyBytes, true);
+    fields.setUint32(at + 4, operation.value.length, true);
+    fields.setUint32(at + 8, operation.rangeId, true);
+    fields.setUint32(at + 12, operation.epoch, true);
+    fields.setUint32(at + 16, operation.operationId, true);
+    fields.setUint32(at + 20, operation.budgetMs, true);
     if (isWrite) this.#addWriteFields(operation, at);
-    table.set(operation.key, at + fixedBytes);
-    this.#tableBytes = at + fixedBytes + keyBytes;
+    bytes.set(operation.key, at + fixedBytes);
     if (operation.value.length > 0) this.#values.push(operation.value);
     this.#valueBytes += operation.value.length;
     this.#count++;
@@ -112,17 +110,14 @@ export class BatchWriter {
       Opcode.batch,
       0,
       this.#count,
-      this.#tableBytes,
+      this.#table.usedBytes,
       context.indexVersion,
       context.sessionHigh,
       context.sessionLow,
       context.lowestOutstanding,
     ];
-    const table = this.#table.subarray(0, this.#tableBytes);
-    const chunks = encodeFrame(header, [table, ...this.#values]);
-    // A large frame still points into the table: the next one needs a table of its own.
-    if (chunks.length > 1) this.#table = Buffer.allocUnsafe(TABLE_BYTES_START);
-    this.#tableBytes = 0;
+    const chunks = encodeFrame(header, [this.#table.used(), ...this.#values]);
+    this.#table.clear(chunks.length > 1);
     this.#values = [];
     this.#valueBytes = 0;
     this.#count = 0;
@@ -130,22 +125,14 @@ export class BatchWriter {
   }
 
   #addWriteFields(operation: OperationInput, at: number): void {
-    const table = this.#table;
-    table.writeDoubleLE(operation.writeNumber, at + 24);
+    const { bytes, fields } = this.#table;
+    fields.setFloat64(at + 24, operation.writeNumber, true);
     if (operation.code === OperationCode.increment) {
-      table.writeBigInt64LE(operation.increment, at + 32);
+      fields.setBigInt64(at + 32, operation.increment, true);
     } else {
-      table.writeDoubleLE(operation.ifVersion, at + 32);
+      fields.setFloat64(at + 32, operation.ifVersion, true);
     }
-    table[at + 40] = operation.valueTag;
-  }
-
-  #reserve(bytes: number): void {
-    const needed = this.#tableBytes + bytes;
-    if (needed <= this.#table.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(needed, this.#table.length * 2));
-    this.#table.copy(grown, 0, 0, this.#tableBytes);
-    this.#table = grown;
+    bytes[at + 40] = operation.valueTag;
   }
 }
 
@@ -176,6 +163,8 @@ export class BatchReader {
   key: Buffer;
 
   readonly #payload: Buffer;
+  /** The same bytes: a DataView reads numbers in half the time of a Buffer. */
+  readonly #fields: DataView;
   readonly #tableBytes: number;
   #remaining: number;
   #tableAt = 0;
@@ -191,6 +180,7 @@ export class BatchReader {
     this.sessionLow = checkCount('batch: session', low, 0xffff_ffff);
     this.lowestOutstanding = checkCount('batch: outstanding', lowest, Number.MAX_SAFE_INTEGER);
     this.#payload = frame.payload;
+    this.#fields = fieldsOf(frame.payload);
     this.#remaining = this.count;
     this.#valueAt = this.#tableBytes;
     this.key = frame.payload.subarray(0, 0);
@@ -201,17 +191,18 @@ export class BatchReader {
     if (this.#remaining === 0) return this.#finish();
     this.#remaining--;
     const payload = this.#payload;
+    const fields = this.#fields;
     const at = this.#tableAt;
     this.#need(at + READ_FIXED_BYTES);
     this.code = payload[at] as number;
     this.flags = payload[at + 1] as number;
-    const keyBytes = payload.readUInt16LE(at + 2);
+    const keyBytes = fields.getUint16(at + 2, true);
     this.#valueAt += this.valueBytes;
-    this.valueBytes = payload.readUInt32LE(at + 4);
-    this.rangeId = payload.readUInt32LE(at + 8);
-    this.epoch = payload.readUInt32LE(at + 12);
-    this.operationId = payload.readUInt32LE(at + 16);
-    this.budgetMs = payload.readUInt32LE(at + 20);
+    this.valueBytes = fields.getUint32(at + 4, true);
+    this.rangeId = fields.getUint32(at + 8, true);
+    this.epoch = fields.getUint32(at + 12, true);
+    this.operationId = fields.getUint32(at + 16, true);
+    this.budgetMs = fields.getUint32(at + 20, true);
     const isWrite = isWriteCode(this.code);
     const keyAt = at + (isWrite ? WRITE_FIXED_BYTES : READ_FIXED_BYTES);
     this.#need(keyAt + keyBytes);
@@ -232,20 +223,20 @@ export class BatchReader {
   /** What an increment adds. Throws RangeError for any other operation. */
   increment(): bigint {
     if (this.code !== OperationCode.increment) throw new RangeError('not an increment');
-    return this.#payload.readBigInt64LE(this.#argumentAt);
+    return this.#fields.getBigInt64(this.#argumentAt, true);
   }
 
   #readWriteFields(at: number): void {
-    const payload = this.#payload;
-    const writeNumber = payload.readDoubleLE(at + 24);
+    const fields = this.#fields;
+    const writeNumber = fields.getFloat64(at + 24, true);
     this.writeNumber = checkCount('batch: write number', writeNumber, Number.MAX_SAFE_INTEGER, 1);
     this.#argumentAt = at + 32;
     this.ifVersion = 0;
     if (this.code !== OperationCode.increment && (this.flags & OperationFlag.ifVersion) !== 0) {
-      const ifVersion = payload.readDoubleLE(at + 32);
+      const ifVersion = fields.getFloat64(at + 32, true);
       this.ifVersion = checkCount('batch: if-version', ifVersion, Number.MAX_SAFE_INTEGER);
     }
-    this.valueTag = payload[at + 40] as number;
+    this.valueTag = this.#payload[at + 40] as number;
   }
 
   #need(end: number): void {

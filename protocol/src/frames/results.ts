@@ -20,6 +20,7 @@ import { Opcode } from '../words/opcodes.ts';
 import { checkCount } from './checks.ts';
 import { encodeFrame, type Frame } from './frame.ts';
 import { MalformedFrameError } from './msgpack.ts';
+import { fieldsOf, Table } from './table.ts';
 
 export const ResultFlag = { existed: 1 } as const;
 
@@ -38,8 +39,7 @@ export interface ResultsContext {
 
 /** Gathers the results for one connection. Used again after `finish`. */
 export class ResultsWriter {
-  #table: Buffer = Buffer.allocUnsafe(START_BYTES);
-  #tableBytes = 0;
+  readonly #table: Table = new Table(START_BYTES);
   /** Small values, copied here one after the other; large ones lie between the pieces. */
   #copied: Buffer = Buffer.allocUnsafe(START_BYTES);
   #copiedFrom = 0;
@@ -53,7 +53,7 @@ export class ResultsWriter {
   }
 
   get payloadBytes(): number {
-    return this.#tableBytes + this.#valueBytes;
+    return this.#table.usedBytes + this.#valueBytes;
   }
 
   /**
@@ -69,17 +69,15 @@ export class ResultsWriter {
     value: Uint8Array = EMPTY,
     isStable: boolean = true,
   ): void {
-    if (this.#tableBytes + RESULT_BYTES > this.#table.length) this.#growTable();
-    const table = this.#table;
-    const at = this.#tableBytes;
-    table.writeUInt32LE(operationId, at);
-    table[at + 4] = status;
-    table[at + 5] = flags;
-    table[at + 6] = valueTag;
-    table[at + 7] = 0;
-    table.writeUInt32LE(value.length, at + 8);
-    table.writeDoubleLE(version, at + 12);
-    this.#tableBytes = at + RESULT_BYTES;
+    const at = this.#table.take(RESULT_BYTES);
+    const { bytes, fields } = this.#table;
+    fields.setUint32(at, operationId, true);
+    bytes[at + 4] = status;
+    bytes[at + 5] = flags;
+    bytes[at + 6] = valueTag;
+    bytes[at + 7] = 0;
+    fields.setUint32(at + 8, value.length, true);
+    fields.setFloat64(at + 12, version, true);
     this.#count++;
     if (value.length > 0) this.#addValue(value, isStable);
   }
@@ -91,18 +89,14 @@ export class ResultsWriter {
       Opcode.results,
       0,
       this.#count,
-      this.#tableBytes,
+      this.#table.usedBytes,
       context.indexVersion,
       context.waitMs,
       context.news,
     ];
-    const table = this.#table.subarray(0, this.#tableBytes);
-    const chunks = encodeFrame(header, [table, ...this.#values]);
-    if (chunks.length > 1) {
-      this.#table = Buffer.allocUnsafe(START_BYTES);
-      this.#copied = Buffer.allocUnsafe(START_BYTES);
-    }
-    this.#tableBytes = 0;
+    const chunks = encodeFrame(header, [this.#table.used(), ...this.#values]);
+    this.#table.clear(chunks.length > 1);
+    if (chunks.length > 1) this.#copied = Buffer.allocUnsafe(START_BYTES);
     this.#copiedFrom = 0;
     this.#copiedTo = 0;
     this.#values = [];
@@ -135,12 +129,6 @@ export class ResultsWriter {
     this.#copiedFrom = 0;
     this.#copiedTo = 0;
   }
-
-  #growTable(): void {
-    const grown = Buffer.allocUnsafe(this.#table.length * 2);
-    this.#table.copy(grown, 0, 0, this.#tableBytes);
-    this.#table = grown;
-  }
 }
 
 /** Walks the results of a frame without making objects, as BatchReader; news: see news.ts. */
@@ -158,6 +146,7 @@ export class ResultsReader {
   valueBytes = 0;
 
   readonly #payload: Buffer;
+  readonly #fields: DataView;
   #remaining: number;
   #tableAt = 0;
   #valueAt: number;
@@ -175,6 +164,7 @@ export class ResultsReader {
     this.waitMs = Math.min(waitMs, TIMEOUT_MS_MAX);
     this.news = news;
     this.#payload = frame.payload;
+    this.#fields = fieldsOf(frame.payload);
     this.#remaining = this.count;
     this.#valueAt = tableBytes;
   }
@@ -183,14 +173,15 @@ export class ResultsReader {
     if (this.#remaining === 0) return this.#finish();
     this.#remaining--;
     const payload = this.#payload;
+    const fields = this.#fields;
     const at = this.#tableAt;
     this.#valueAt += this.valueBytes;
-    this.operationId = payload.readUInt32LE(at);
+    this.operationId = fields.getUint32(at, true);
     this.status = payload[at + 4] as number;
     this.flags = payload[at + 5] as number;
     this.valueTag = payload[at + 6] as number;
-    this.valueBytes = payload.readUInt32LE(at + 8);
-    const version = payload.readDoubleLE(at + 12);
+    this.valueBytes = fields.getUint32(at + 8, true);
+    const version = fields.getFloat64(at + 12, true);
     this.version = checkCount('results: version', version, Number.MAX_SAFE_INTEGER);
     this.#tableAt = at + RESULT_BYTES;
     if (this.#valueAt + this.valueBytes > payload.length) {

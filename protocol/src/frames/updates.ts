@@ -24,6 +24,7 @@ import { Opcode } from '../words/opcodes.ts';
 import { checkCount, isKeyTooLarge, isValueTooLarge } from './checks.ts';
 import { encodeFrame, type Frame } from './frame.ts';
 import { MalformedFrameError } from './msgpack.ts';
+import { checkKeyField, fieldsOf, Table } from './table.ts';
 
 export const UpdateFlag = { flush: 1, session: 2 } as const;
 
@@ -54,8 +55,7 @@ export interface UpdateInput {
 
 /** Gathers updates for one successor. Used again after `finish`. */
 export class UpdatesWriter {
-  #table: Buffer = Buffer.allocUnsafe(START_BYTES);
-  #tableBytes = 0;
+  readonly #table: Table = new Table(START_BYTES);
   #values: Uint8Array[] = [];
   #valueBytes = 0;
   #count = 0;
@@ -65,38 +65,33 @@ export class UpdatesWriter {
   }
 
   get payloadBytes(): number {
-    return this.#tableBytes + this.#valueBytes;
+    return this.#table.usedBytes + this.#valueBytes;
   }
 
   /** The value must stay unchanged until the frame has been sent. */
   add(chainEpoch: number, update: UpdateInput, flush: boolean): void {
-    const keyBytes = update.key.length;
-    this.#reserve(UPDATE_BYTES + keyBytes);
-    const table = this.#table;
-    const at = this.#tableBytes;
-    table.writeUInt32LE(update.rangeId, at);
-    table.writeUInt32LE(chainEpoch, at + 4);
-    table.writeUInt32LE(update.epoch, at + 8);
-    table.writeDoubleLE(update.sequence, at + 12);
-    table[at + 20] = update.kind;
-    table[at + 21] = update.valueTag;
-    table[at + 22] = (flush ? UpdateFlag.flush : 0) | (update.session ? UpdateFlag.session : 0);
-    table.writeUInt16LE(keyBytes, at + 24);
-    table.writeUInt32LE(update.value.length, at + 26);
+    const keyBytes = checkKeyField(update.key.length);
+    const at = this.#table.take(UPDATE_BYTES + keyBytes);
+    const { bytes, fields } = this.#table;
+    fields.setUint32(at, update.rangeId, true);
+    fields.setUint32(at + 4, chainEpoch, true);
+    fields.setUint32(at + 8, update.epoch, true);
+    fields.setFloat64(at + 12, update.sequence, true);
+    bytes[at + 20] = update.kind;
+    bytes[at + 21] = update.valueTag;
+    bytes[at + 22] = (flush ? UpdateFlag.flush : 0) | (update.session ? UpdateFlag.session : 0);
+    fields.setUint16(at + 24, keyBytes, true);
+    fields.setUint32(at + 26, update.value.length, true);
     this.#addSession(update.session, at);
-    table.set(update.key, at + UPDATE_BYTES);
-    this.#tableBytes = at + UPDATE_BYTES + keyBytes;
+    bytes.set(update.key, at + UPDATE_BYTES);
     if (update.value.length > 0) this.#values.push(update.value);
     this.#valueBytes += update.value.length;
     this.#count++;
   }
 
   finish(): Uint8Array[] {
-    const header = [Opcode.updates, 0, this.#count, this.#tableBytes];
-    const chunks = encodeFrame(header, [
-      this.#table.subarray(0, this.#tableBytes),
-      ...this.#values,
-    ]);
+    const header = [Opcode.updates, 0, this.#count, this.#table.usedBytes];
+    const chunks = encodeFrame(header, [this.#table.used(), ...this.#values]);
     this.#reset(chunks.length > 1);
     return chunks;
   }
@@ -108,35 +103,26 @@ export class UpdatesWriter {
   finishPayload(): Uint8Array[] {
     const sizes = Buffer.allocUnsafe(8);
     sizes.writeUInt32LE(this.#count, 0);
-    sizes.writeUInt32LE(this.#tableBytes, 4);
-    const chunks = [sizes, this.#table.subarray(0, this.#tableBytes), ...this.#values];
+    sizes.writeUInt32LE(this.#table.usedBytes, 4);
+    const chunks = [sizes, this.#table.used(), ...this.#values];
     this.#reset(true);
     return chunks;
   }
 
   #reset(needsTable: boolean): void {
-    if (needsTable) this.#table = Buffer.allocUnsafe(START_BYTES);
-    this.#tableBytes = 0;
+    this.#table.clear(needsTable);
     this.#values = [];
     this.#valueBytes = 0;
     this.#count = 0;
   }
 
   #addSession(session: UpdateSession | undefined, at: number): void {
-    const table = this.#table;
-    table[at + 23] = session?.result ?? 0;
-    table.writeUInt32LE(session?.sessionHigh ?? 0, at + 30);
-    table.writeUInt32LE(session?.sessionLow ?? 0, at + 34);
-    table.writeDoubleLE(session?.writeNumber ?? 0, at + 38);
-    table.writeDoubleLE(session?.lowestOutstanding ?? 0, at + 46);
-  }
-
-  #reserve(bytes: number): void {
-    const needed = this.#tableBytes + bytes;
-    if (needed <= this.#table.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(needed, this.#table.length * 2));
-    this.#table.copy(grown, 0, 0, this.#tableBytes);
-    this.#table = grown;
+    const { bytes, fields } = this.#table;
+    bytes[at + 23] = session?.result ?? 0;
+    fields.setUint32(at + 30, session?.sessionHigh ?? 0, true);
+    fields.setUint32(at + 34, session?.sessionLow ?? 0, true);
+    fields.setFloat64(at + 38, session?.writeNumber ?? 0, true);
+    fields.setFloat64(at + 46, session?.lowestOutstanding ?? 0, true);
   }
 }
 
@@ -147,13 +133,17 @@ export interface ReceivedUpdate extends UpdateInput {
   readonly value: Buffer;
 }
 
-function readSession(payload: Buffer, at: number): UpdateSession {
+function readSession(payload: Buffer, fields: DataView, at: number): UpdateSession {
   const highest = Number.MAX_SAFE_INTEGER;
   return {
-    sessionHigh: payload.readUInt32LE(at + 30),
-    sessionLow: payload.readUInt32LE(at + 34),
-    writeNumber: checkCount('updates: write number', payload.readDoubleLE(at + 38), highest, 1),
-    lowestOutstanding: checkCount('updates: outstanding', payload.readDoubleLE(at + 46), highest),
+    sessionHigh: fields.getUint32(at + 30, true),
+    sessionLow: fields.getUint32(at + 34, true),
+    writeNumber: checkCount('updates: write number', fields.getFloat64(at + 38, true), highest, 1),
+    lowestOutstanding: checkCount(
+      'updates: outstanding',
+      fields.getFloat64(at + 46, true),
+      highest,
+    ),
     result: payload[at + 23] as number,
   };
 }
@@ -166,11 +156,12 @@ export function readUpdates(frame: Frame): ReceivedUpdate[] {
   const { payload, header } = frame;
   const count = checkCount('updates: count', header[2], OPERATIONS_PER_FRAME_MAX);
   const tableBytes = checkCount('updates: table bytes', header[3], payload.length);
+  const fields = fieldsOf(payload);
   const updates: ReceivedUpdate[] = [];
   let at = 0;
   let valueAt = tableBytes;
   for (let position = 0; position < count; position++) {
-    const update = readUpdate(payload, at, tableBytes, valueAt);
+    const update = readUpdate(payload, fields, at, tableBytes, valueAt);
     at += UPDATE_BYTES + update.key.length;
     valueAt += update.value.length;
     updates.push(update);
@@ -183,13 +174,14 @@ export function readUpdates(frame: Frame): ReceivedUpdate[] {
 
 function readUpdate(
   payload: Buffer,
+  fields: DataView,
   at: number,
   tableEnd: number,
   valueAt: number,
 ): ReceivedUpdate {
   if (at + UPDATE_BYTES > tableEnd) throw new MalformedFrameError('updates: table is cut');
-  const keyEnd = at + UPDATE_BYTES + payload.readUInt16LE(at + 24);
-  const valueEnd = valueAt + payload.readUInt32LE(at + 26);
+  const keyEnd = at + UPDATE_BYTES + fields.getUint16(at + 24, true);
+  const valueEnd = valueAt + fields.getUint32(at + 26, true);
   if (keyEnd > tableEnd || valueEnd > payload.length) {
     throw new MalformedFrameError('updates: key or value ends behind its frame');
   }
@@ -197,18 +189,18 @@ function readUpdate(
     throw new MalformedFrameError('updates: key or value is over its limit');
   }
   const flags = payload[at + 22] as number;
-  const sequence = payload.readDoubleLE(at + 12);
+  const sequence = fields.getFloat64(at + 12, true);
   return {
-    rangeId: checkCount('updates: range id', payload.readUInt32LE(at), U32_MAX, 1),
-    chainEpoch: checkCount('updates: chain epoch', payload.readUInt32LE(at + 4), U32_MAX, 1),
-    epoch: checkCount('updates: epoch', payload.readUInt32LE(at + 8), U32_MAX, 1),
+    rangeId: checkCount('updates: range id', fields.getUint32(at, true), U32_MAX, 1),
+    chainEpoch: checkCount('updates: chain epoch', fields.getUint32(at + 4, true), U32_MAX, 1),
+    epoch: checkCount('updates: epoch', fields.getUint32(at + 8, true), U32_MAX, 1),
     sequence: checkCount('updates: sequence', sequence, Number.MAX_SAFE_INTEGER, 1),
     kind: checkCount('updates: kind', payload[at + 20], KIND_MAX, 1),
     valueTag: payload[at + 21] as number,
     flush: (flags & UpdateFlag.flush) !== 0,
     key: payload.subarray(at + UPDATE_BYTES, keyEnd),
     value: payload.subarray(valueAt, valueEnd),
-    session: (flags & UpdateFlag.session) !== 0 ? readSession(payload, at) : undefined,
+    session: (flags & UpdateFlag.session) !== 0 ? readSession(payload, fields, at) : undefined,
   };
 }
 
@@ -217,5 +209,10 @@ export function readUpdatesPayload(payload: Buffer): ReceivedUpdate[] {
   if (payload.length === 0) return [];
   if (payload.length < 8) throw new MalformedFrameError('updates: payload is cut');
   const header = [Opcode.updates, 0, payload.readUInt32LE(0), payload.readUInt32LE(4)];
-  return readUpdates({ opcode: Opcode.updates, requestId: 0, header, payload: payload.subarray(8) });
+  return readUpdates({
+    opcode: Opcode.updates,
+    requestId: 0,
+    header,
+    payload: payload.subarray(8),
+  });
 }

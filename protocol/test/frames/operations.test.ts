@@ -108,6 +108,12 @@ test('the largest key and value and the most operations fit', () => {
   assert.is(drain(frameOf(writer.finish(batchContext))), 0);
 });
 
+test("a key that its field cannot tell is the sender's bug", () => {
+  const writer = new BatchWriter();
+  assert.throws(() => writer.add(operation({ key: Buffer.alloc(65_536) })), /key of 65536 bytes/);
+  assert.is(writer.count, 0);
+});
+
 test('an operation code that nobody knows is passed on: the drive refuses that operation only', () => {
   const writer = new BatchWriter();
   writer.add(operation({ code: 99 as OperationCode }));

@@ -2,7 +2,12 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeFrame, type Frame, FrameAssembler } from '../../src/frames/frame.ts';
 import { MalformedFrameError } from '../../src/frames/msgpack.ts';
-import { readUpdates, type UpdateInput, UpdatesWriter } from '../../src/frames/updates.ts';
+import {
+  readUpdates,
+  readUpdatesPayload,
+  type UpdateInput,
+  UpdatesWriter,
+} from '../../src/frames/updates.ts';
 import { Opcode } from '../../src/words/opcodes.ts';
 import { sampleFrames } from './sample-frames.ts';
 
@@ -86,6 +91,25 @@ test('a writer is empty after finish and makes good frames again', () => {
       assert.ok(one.value.equals(value));
     });
     writer.finish();
+  }
+});
+
+test('updates travel as the payload of another message too', () => {
+  const writer = new UpdatesWriter();
+  for (let sequence = 1; sequence <= 20; sequence++) writer.add(1, update({ sequence }), true);
+  const payload = Buffer.concat(writer.finishPayload());
+  assert.is(writer.count, 0);
+  const received = readUpdatesPayload(payload);
+  assert.equal(
+    received.map((one) => one.sequence),
+    Array.from({ length: 20 }, (_, at) => at + 1),
+  );
+  assert.equal(readUpdatesPayload(Buffer.alloc(0)), []);
+  for (const wrong of [payload.subarray(0, 7), payload.subarray(1), Buffer.alloc(8, 0xff)]) {
+    assert.throws(
+      () => readUpdatesPayload(wrong),
+      (error: unknown) => error instanceof MalformedFrameError,
+    );
   }
 });
 
