@@ -1,6 +1,6 @@
 // Small hands for the store tests: records in a line, a deadline, an owner that remembers.
 
-import type { Clock, Epoch, RangeId, Sequence } from '@piton/protocol';
+import type { Clock, Epoch, Random, RangeId, Sequence } from '@piton/protocol';
 import {
   type FoundRecord,
   type LogRecord,
@@ -22,6 +22,16 @@ export const clock: Clock = {
     return { cancel: () => clearTimeout(timer) };
   },
   defer: (run) => void setImmediate(run),
+};
+
+export const random: Random = {
+  next: () => 0.5,
+  bytes: (count) => new Uint8Array(count).fill(7),
+};
+
+export const identity = {
+  clusterId: '00000000-0000-4000-8000-000000000001',
+  driveId: 'drive-1',
 };
 
 export const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));

@@ -1,0 +1,219 @@
+// Finds the bytes of a record, wherever they are: in a group on its way to the device, in the block
+// cache, among the large records that were read lately, or only on the device.
+//
+// `load` never waits. It leaves the record in `view`, or says what is missing; `fetch` gets that
+// and the caller tries again from the start, because the world may have changed meanwhile. So there
+// is one way to read, and the asynchronous one is a loop around it.
+
+import type { Disk } from '../disk/disk.ts';
+import type { LogWriter } from '../log/log-writer.ts';
+import {
+  checksumOf,
+  claimedBytes,
+  HEADER_BYTES,
+  isPlausible,
+  type RecordView,
+} from '../log/record.ts';
+import type { Segment } from '../log/segment.ts';
+import type { SegmentTable } from '../log/segment-table.ts';
+import { BLOCK_BYTES, type BlockCache } from './block-cache.ts';
+import type { ColdReader } from './cold-reader.ts';
+
+/** Records above are read past the cache. */
+export const CACHED_RECORD_BYTES_MAX: number = 64 * 1024;
+const LARGE_BYTES_MAX = 8 * 1024 * 1024;
+
+export const LoadResult = {
+  /** `view` is the record. */
+  found: 0,
+  /** It is not in memory: `fetch`, then try again. */
+  cold: 1,
+  /** Its checksum is wrong, or its header is nonsense. */
+  damaged: 2,
+  /** Its segment does not exist any more. */
+  gone: 3,
+} as const;
+export type LoadResult = (typeof LoadResult)[keyof typeof LoadResult];
+
+export class RecordSource {
+  readonly #disk: Disk;
+  readonly #segments: SegmentTable;
+  readonly #cache: BlockCache;
+  readonly #reader: ColdReader;
+  #writer: LogWriter | undefined;
+  /** Large records read lately, by position. */
+  readonly #large = new Map<number, Uint8Array>();
+  #largeBytes = 0;
+  #missingSegment: Segment | undefined;
+  #missingBlock = 0;
+  #missingBlockLast = 0;
+  /** Above zero: a large record of this length at #missingOffset is wanted. */
+  #missingBytes = 0;
+  #missingOffset = 0;
+  readonly #header = new Uint8Array(HEADER_BYTES);
+
+  constructor(disk: Disk, segments: SegmentTable, cache: BlockCache, reader: ColdReader) {
+    this.#disk = disk;
+    this.#segments = segments;
+    this.#cache = cache;
+    this.#reader = reader;
+  }
+
+  attach(writer: LogWriter): void {
+    this.#writer = writer;
+  }
+
+  /** Sets `view` to the record at a place, if that is possible without waiting. */
+  load(place: number, view: RecordView): LoadResult {
+    const segment = this.#segments.inSlot(this.#segments.slotOf(place));
+    if (segment === undefined) return LoadResult.gone;
+    return this.loadAt(segment, this.#segments.offsetOf(place), view);
+  }
+
+  loadAt(segment: Segment, offset: number, view: RecordView): LoadResult {
+    if (offset >= segment.writtenBytes) {
+      const group = this.#writer?.groupOf(segment, offset);
+      if (group === undefined) return LoadResult.damaged;
+      view.set(group.bytes, offset - group.start);
+      return LoadResult.found;
+    }
+    const number = Math.floor(offset / BLOCK_BYTES);
+    const inner = offset % BLOCK_BYTES;
+    if (inner + HEADER_BYTES > BLOCK_BYTES) return this.#loadSplit(segment, offset, view);
+    const block = this.#cache.find(segment, number, inner + HEADER_BYTES);
+    if (block < 0) return this.#miss(segment, number);
+    const at = block * BLOCK_BYTES + inner;
+    const length = claimedBytes(this.#cache.arena, at);
+    if (inner + length > BLOCK_BYTES) return this.#loadLong(segment, offset, at, view);
+    if (this.#cache.find(segment, number, inner + length) < 0) return this.#miss(segment, number);
+    view.set(this.#cache.arena, at);
+    if (this.#cache.isTrusted(block)) return LoadResult.found;
+    return isWhole(this.#cache.arena, at, segment.checksumStart(offset));
+  }
+
+  /**
+   * Gets what the last `load` that answered `cold` missed, then calls back, whether it came or not.
+   */
+  fetch(callback: (isThere: boolean) => void): void {
+    const segment = this.#missingSegment as Segment;
+    if (this.#missingBytes === 0) return this.#fetchBlocks(segment, callback);
+    this.#readLarge(segment, this.#missingOffset, this.#missingBytes).then(
+      () => callback(true),
+      () => callback(false),
+    );
+  }
+
+  forget(segment: Segment): void {
+    this.#cache.forget(segment);
+    const first = this.#segments.positionOf(segment, 0);
+    for (const [position, bytes] of this.#large) {
+      if (position < first || position >= first + this.#segments.segmentBytes) continue;
+      this.#large.delete(position);
+      this.#largeBytes -= bytes.length;
+    }
+  }
+
+  #fetchBlocks(segment: Segment, callback: (isThere: boolean) => void): void {
+    const first = this.#missingBlock;
+    let waiting = this.#missingBlockLast - first + 1;
+    let isThere = true;
+    const one = (came: boolean): void => {
+      if (!came) isThere = false;
+      if (--waiting === 0) callback(isThere);
+    };
+    const last = this.#missingBlockLast;
+    for (let number = first; number <= last; number++) this.#reader.want(segment, number, one);
+  }
+
+  #miss(segment: Segment, block: number, last: number = block): LoadResult {
+    this.#missingSegment = segment;
+    this.#missingBlock = block;
+    this.#missingBlockLast = last;
+    this.#missingBytes = 0;
+    return LoadResult.cold;
+  }
+
+  /** The header itself crosses into the next block. */
+  #loadSplit(segment: Segment, offset: number, view: RecordView): LoadResult {
+    if (!this.#gather(segment, offset, this.#header)) return LoadResult.cold;
+    return this.#loadLong(segment, offset, -1, view);
+  }
+
+  /** The record crosses blocks: gathered into a buffer of its own, or read past the cache. */
+  #loadLong(segment: Segment, offset: number, at: number, view: RecordView): LoadResult {
+    if (at >= 0) this.#header.set(this.#cache.arena.subarray(at, at + HEADER_BYTES));
+    const length = claimedBytes(this.#header, 0);
+    if (!isPlausible(this.#header, 0) || offset + length > segment.writtenBytes) {
+      return LoadResult.damaged;
+    }
+    if (length > CACHED_RECORD_BYTES_MAX) return this.#loadLarge(segment, offset, length, view);
+    const copy = new Uint8Array(length);
+    if (!this.#gather(segment, offset, copy)) return LoadResult.cold;
+    view.set(copy, 0);
+    return isWhole(copy, 0, segment.checksumStart(offset));
+  }
+
+  #loadLarge(segment: Segment, offset: number, length: number, view: RecordView): LoadResult {
+    const position = this.#segments.positionOf(segment, offset);
+    const bytes = this.#large.get(position);
+    if (bytes !== undefined) {
+      view.set(bytes, 0);
+      return isWhole(bytes, 0, segment.checksumStart(offset));
+    }
+    this.#missingSegment = segment;
+    this.#missingOffset = offset;
+    this.#missingBytes = length;
+    return LoadResult.cold;
+  }
+
+  /** Copies from consecutive blocks. False when one is missing. */
+  #gather(segment: Segment, offset: number, target: Uint8Array): boolean {
+    let done = 0;
+    while (done < target.length) {
+      const number = Math.floor((offset + done) / BLOCK_BYTES);
+      const inner = (offset + done) % BLOCK_BYTES;
+      const length = Math.min(BLOCK_BYTES - inner, target.length - done);
+      const block = this.#cache.find(segment, number, inner + length);
+      if (block < 0) {
+        this.#miss(segment, number, Math.floor((offset + target.length - 1) / BLOCK_BYTES));
+        return false;
+      }
+      const at = block * BLOCK_BYTES + inner;
+      target.set(this.#cache.arena.subarray(at, at + length), done);
+      done += length;
+    }
+    return true;
+  }
+
+  async #readLarge(segment: Segment, offset: number, length: number): Promise<void> {
+    const bytes = new Uint8Array(length);
+    const file = await this.#disk.open(segment.path, 'read');
+    try {
+      if ((await file.read(bytes, offset)) < length) throw new Error('the file ends early');
+    } finally {
+      await file.close();
+    }
+    const position = this.#segments.positionOf(segment, offset);
+    if (this.#large.has(position)) return;
+    this.#large.set(position, bytes);
+    this.#largeBytes += length;
+    for (const [oldest, old] of this.#large) {
+      if (this.#largeBytes <= LARGE_BYTES_MAX || oldest === position) break;
+      this.#large.delete(oldest);
+      this.#largeBytes -= old.length;
+    }
+  }
+}
+
+function isWhole(bytes: Uint8Array, at: number, checksumStart: number): LoadResult {
+  if (!isPlausible(bytes, at)) return LoadResult.damaged;
+  const length = claimedBytes(bytes, at);
+  const expected =
+    ((bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24)) >>>
+    0;
+  if (checksumOf(bytes, at, length, checksumStart) !== expected) return LoadResult.damaged;
+  return LoadResult.found;
+}

@@ -1,0 +1,127 @@
+// The real device: node:fs, asynchronous, so that the event loop never waits for it.
+//
+// `writeFlushed` goes through a second descriptor that was opened with O_DSYNC: one system call
+// instead of write and fdatasync, about half the time. The lock is a SQLite database that is held
+// open exclusively: the kernel releases it when the process dies, and SQLite also refuses a second
+// owner inside the same process.
+
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
+import SqliteDatabase from 'better-sqlite3';
+import { type Disk, type DiskFile, type DiskLock, diskErrorCode, type OpenMode } from './disk.ts';
+
+const FLAGS: Readonly<Record<OpenMode, number>> = {
+  read: constants.O_RDONLY,
+  write: constants.O_RDWR,
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
+};
+
+async function writeAll(handle: FileHandle, data: Uint8Array, offset: number): Promise<void> {
+  let done = 0;
+  while (done < data.length) {
+    const { bytesWritten } = await handle.write(data, done, data.length - done, offset + done);
+    done += bytesWritten;
+  }
+}
+
+class NodeFile implements DiskFile {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  #flushedHandle: FileHandle | undefined;
+
+  constructor(path: string, handle: FileHandle) {
+    this.#path = path;
+    this.#handle = handle;
+  }
+
+  async read(target: Uint8Array, offset: number): Promise<number> {
+    let done = 0;
+    while (done < target.length) {
+      const length = target.length - done;
+      const { bytesRead } = await this.#handle.read(target, done, length, offset + done);
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    return done;
+  }
+
+  write(data: Uint8Array, offset: number): Promise<void> {
+    return writeAll(this.#handle, data, offset);
+  }
+
+  async writeFlushed(data: Uint8Array, offset: number): Promise<void> {
+    this.#flushedHandle ??= await open(this.#path, constants.O_WRONLY | constants.O_DSYNC);
+    return writeAll(this.#flushedHandle, data, offset);
+  }
+
+  flush(): Promise<void> {
+    return this.#handle.datasync();
+  }
+
+  truncate(bytes: number): Promise<void> {
+    return this.#handle.truncate(bytes);
+  }
+
+  async size(): Promise<number> {
+    return (await this.#handle.stat()).size;
+  }
+
+  async close(): Promise<void> {
+    await this.#flushedHandle?.close();
+    await this.#handle.close();
+  }
+}
+
+export class NodeDisk implements Disk {
+  async makeDirectory(path: string): Promise<void> {
+    await mkdir(path, { recursive: true });
+  }
+
+  async list(path: string): Promise<string[]> {
+    try {
+      return await readdir(path);
+    } catch (error) {
+      if (diskErrorCode(error) === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  async open(path: string, mode: OpenMode): Promise<DiskFile> {
+    return new NodeFile(path, await open(path, FLAGS[mode], 0o644));
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return rename(from, to);
+  }
+
+  unlink(path: string): Promise<void> {
+    return unlink(path);
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    const handle = await open(path, constants.O_RDONLY);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async freeBytes(path: string): Promise<number> {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  }
+
+  async lock(path: string): Promise<DiskLock | undefined> {
+    const database = new SqliteDatabase(path, { timeout: 0 });
+    try {
+      database.pragma('locking_mode = EXCLUSIVE');
+      database.exec('BEGIN EXCLUSIVE');
+    } catch (error) {
+      database.close();
+      if (diskErrorCode(error).startsWith('SQLITE_BUSY')) return undefined;
+      throw error;
+    }
+    return { release: async () => void database.close() };
+  }
+}

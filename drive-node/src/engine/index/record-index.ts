@@ -1,0 +1,173 @@
+// From a key to its newest visible record: the hash index together with the records it points to.
+//
+// The hash index only guesses; here every guess is verified with the full key. What is not in
+// memory is never waited for: `lookUp` says that it is cold, and `apply` puts the new entry in front
+// of candidates that it cannot verify and leaves them to the verifier. So the newest record of a key
+// always comes first, and a read that finds it looks no further.
+//
+// Live bytes of a segment are the bytes of records that an entry points to.
+
+import type { RecordSource, LoadResult as Result } from '../cache/record-source.ts';
+import { LoadResult } from '../cache/record-source.ts';
+import { RecordView } from '../log/record.ts';
+import type { SegmentTable } from '../log/segment-table.ts';
+import type { StoreFacts } from '../log/store-facts.ts';
+import { RecordKind, StoreError } from '../store.ts';
+import type { HashIndex } from './hash-index.ts';
+import type { KeyHasher } from './hash-key.ts';
+
+export const Lookup = { found: 0, absent: 1, cold: 2, damaged: 3 } as const;
+export type Lookup = (typeof Lookup)[keyof typeof Lookup];
+
+/** What `apply` found out about the record that it replaced. */
+export const Predecessor = {
+  /** No candidate at all: the key was absent. */
+  none: 0,
+  /** A put of the same length: the key index needs no news. */
+  sameBytes: 1,
+  other: 2,
+} as const;
+export type Predecessor = (typeof Predecessor)[keyof typeof Predecessor];
+
+export class RecordIndex {
+  readonly hashes: HashIndex;
+  readonly hasher: KeyHasher;
+  /** The record that the last `lookUp` found. */
+  readonly view: RecordView = new RecordView();
+  readonly #segments: SegmentTable;
+  readonly #source: RecordSource;
+  readonly #facts: StoreFacts;
+  /** Called with candidates that could not be verified. */
+  #onUnverified: (high: number, low: number, place: number) => void = () => {};
+  /** While the log is replayed a tombstone stays in the index: an older copy may still come. */
+  keepsTombstones = false;
+
+  constructor(
+    hashes: HashIndex,
+    hasher: KeyHasher,
+    segments: SegmentTable,
+    source: RecordSource,
+    facts: StoreFacts,
+  ) {
+    this.hashes = hashes;
+    this.hasher = hasher;
+    this.#segments = segments;
+    this.#source = source;
+    this.#facts = facts;
+  }
+
+  set onUnverified(callback: (high: number, low: number, place: number) => void) {
+    this.#onUnverified = callback;
+  }
+
+  /** Leaves the newest visible record of the key in `view`. After `cold`: fetch, then ask again. */
+  lookUp(namespace: number, key: Uint8Array): Lookup {
+    const { hashes, hasher, view } = this;
+    hasher.hash(namespace, key, 0, key.length);
+    const candidates = hashes.find(hasher.high, hasher.low);
+    for (let number = 0; number < candidates; number++) {
+      const result = this.#source.load(hashes.candidate(number), view);
+      if (result === LoadResult.cold) return Lookup.cold;
+      if (result === LoadResult.damaged) return Lookup.damaged;
+      if (result === LoadResult.gone || !view.isKey(namespace, key)) continue;
+      if (view.kind === RecordKind.tombstone) return Lookup.absent;
+      if (this.#facts.hidesAnything && this.#facts.isHidden(namespace, key, view.drops)) {
+        return Lookup.absent;
+      }
+      return Lookup.found;
+    }
+    return Lookup.absent;
+  }
+
+  /** Makes the record at `place` the newest of its key. Its hash is given, to make it only once. */
+  apply(
+    kind: number,
+    namespace: number,
+    key: Uint8Array,
+    high: number,
+    low: number,
+    place: number,
+    bytes: number,
+  ): Predecessor {
+    const { hashes, view } = this;
+    let predecessor: Predecessor = Predecessor.none;
+    let isUnverified = false;
+    let number = 0;
+    hashes.find(high, low);
+    while (number < hashes.candidates) {
+      const candidate = hashes.candidate(number);
+      const result = candidate === place ? LoadResult.gone : this.#source.load(candidate, view);
+      if (result === LoadResult.found && !view.isKey(namespace, key)) {
+        number++;
+        continue;
+      }
+      if (result === LoadResult.cold || result === LoadResult.damaged) {
+        isUnverified = true;
+        predecessor = Predecessor.other;
+        number++;
+        continue;
+      }
+      if (result === LoadResult.found) predecessor = this.#judge(view, bytes);
+      this.#removeCandidate(number, result, candidate, bytes);
+    }
+    this.#enter(kind, high, low, place, bytes, isUnverified);
+    return predecessor;
+  }
+
+  /** Takes out an entry that the caller knows to be dead; `find` was called before. */
+  removeDead(number: number, recordBytes: number): void {
+    const place = this.hashes.candidate(number);
+    this.#release(place, recordBytes);
+    this.hashes.remove(number);
+  }
+
+  /** Points the entry of a moved record to its new place; `find` was called before. */
+  move(number: number, place: number, recordBytes: number): void {
+    this.#release(this.hashes.candidate(number), recordBytes);
+    this.hashes.replace(number, place);
+    this.#retain(place, recordBytes);
+  }
+
+  /** Adds an entry in front; `find` was called before. */
+  insert(place: number, recordBytes: number): void {
+    if (!this.hashes.insert(place)) {
+      throw new StoreError('damaged', 'the hash index has too many entries of one hash');
+    }
+    this.#retain(place, recordBytes);
+  }
+
+  #judge(view: RecordView, bytes: number): Predecessor {
+    const isSame = view.kind === RecordKind.put && view.length === bytes;
+    return isSame ? Predecessor.sameBytes : Predecessor.other;
+  }
+
+  #removeCandidate(number: number, result: Result, candidate: number, bytes: number): void {
+    const isItself = result === LoadResult.gone;
+    this.#release(candidate, isItself ? bytes : this.view.length);
+    this.hashes.remove(number);
+  }
+
+  #enter(
+    kind: number,
+    high: number,
+    low: number,
+    place: number,
+    bytes: number,
+    isUnverified: boolean,
+  ): void {
+    const isTombstone = kind === RecordKind.tombstone;
+    if (isTombstone && !isUnverified && !this.keepsTombstones) return;
+    this.insert(place, bytes);
+    if (isUnverified || isTombstone) this.#onUnverified(high, low, place);
+  }
+
+  #retain(place: number, recordBytes: number): void {
+    const segment = this.#segments.inSlot(this.#segments.slotOf(place));
+    if (segment !== undefined) segment.liveBytes += this.#segments.paddedBytes(recordBytes);
+  }
+
+  #release(place: number, recordBytes: number): void {
+    const segment = this.#segments.inSlot(this.#segments.slotOf(place));
+    if (segment !== undefined) segment.liveBytes -= this.#segments.paddedBytes(recordBytes);
+  }
+}

@@ -1,0 +1,157 @@
+// The table of the key index in SQLite, as the worker thread uses it: plain synchronous calls.
+//
+// A batch is sorted before it is written: then neighbouring keys meet in the same page of the tree,
+// which is what makes filling several times faster than inserting in the order of arrival.
+// The position is part of the same transaction; after a power cut the table may be older than it
+// was, but keys and position always fit each other.
+
+import SqliteDatabase from 'better-sqlite3';
+import type { KeyBatch } from './key-index.ts';
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS entries (
+    namespace INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    position INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (namespace, key)
+  ) WITHOUT ROWID;
+`;
+const CACHE_KIB = 16 * 1024;
+
+/** Rows as they leave the worker: packed, so that a page is a few buffers and not many objects. */
+export interface PackedRows {
+  readonly keys: Uint8Array;
+  readonly starts: Uint32Array;
+  readonly recordBytes: Uint32Array;
+  readonly positions: Float64Array;
+  readonly isLast: boolean;
+}
+
+type Row = [key: Buffer, bytes: number, position: number];
+
+export class SqliteKeyTable {
+  readonly #database: SqliteDatabase.Database;
+  readonly #put: SqliteDatabase.Statement;
+  readonly #delete: SqliteDatabase.Statement;
+  readonly #setMeta: SqliteDatabase.Statement;
+  readonly #pages: ReadonlyMap<string, SqliteDatabase.Statement>;
+
+  /** A table of another store is emptied: it is only a copy of what the log knows. */
+  constructor(path: string, storeId: string) {
+    this.#database = new SqliteDatabase(path);
+    this.#database.pragma('journal_mode = WAL');
+    this.#database.pragma('synchronous = NORMAL');
+    this.#database.pragma(`cache_size = -${CACHE_KIB}`);
+    this.#database.exec(SCHEMA);
+    this.#setMeta = this.#database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)');
+    this.#claim(storeId);
+    this.#put = this.#database.prepare('INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)');
+    this.#delete = this.#database.prepare('DELETE FROM entries WHERE namespace = ? AND key = ?');
+    this.#pages = new Map(
+      ['ASC', 'DESC'].flatMap((direction) => [
+        [direction, this.#pageStatement(direction, '')],
+        [`${direction} bounded`, this.#pageStatement(direction, 'AND key < ?')],
+      ]),
+    );
+  }
+
+  get filledPosition(): number {
+    return Number(this.#meta('filledPosition') ?? 0);
+  }
+
+  fill(batch: KeyBatch, filledPosition: number): void {
+    const order = sortedOrder(batch);
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      for (const entry of order) this.#write(batch, entry);
+      this.#setMeta.run('filledPosition', filledPosition);
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  page(
+    namespace: number,
+    start: Uint8Array,
+    end: Uint8Array | undefined,
+    reverse: boolean,
+    keysMax: number,
+  ): PackedRows {
+    const name = `${reverse ? 'DESC' : 'ASC'}${end === undefined ? '' : ' bounded'}`;
+    const borders = end === undefined ? [start] : [start, end];
+    const statement = this.#pages.get(name) as SqliteDatabase.Statement;
+    const rows = statement.all(namespace, ...borders, keysMax + 1) as Row[];
+    return pack(rows.slice(0, keysMax), rows.length <= keysMax);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #pageStatement(direction: string, border: string): SqliteDatabase.Statement {
+    return this.#database
+      .prepare(
+        `SELECT key, bytes, position FROM entries WHERE namespace = ? AND key >= ? ${border}
+         ORDER BY key ${direction} LIMIT ?`,
+      )
+      .raw();
+  }
+
+  #meta(name: string): unknown {
+    const row = this.#database.prepare('SELECT value FROM meta WHERE name = ?').get(name);
+    return (row as { value: unknown } | undefined)?.value;
+  }
+
+  #claim(storeId: string): void {
+    if (this.#meta('storeId') === storeId) return;
+    this.#database.exec('DELETE FROM entries; DELETE FROM meta;');
+    this.#setMeta.run('storeId', storeId);
+  }
+
+  #write(batch: KeyBatch, entry: number): void {
+    const namespace = batch.namespaces[entry] as number;
+    const key = batch.keys.subarray(batch.starts[entry], batch.starts[entry + 1]);
+    const bytes = batch.recordBytes[entry] as number;
+    if (bytes === 0) this.#delete.run(namespace, key);
+    else this.#put.run(namespace, key, batch.positions[entry], bytes);
+  }
+}
+
+/** Entries of a batch by namespace and key; of several with one key only the last. */
+function sortedOrder(batch: KeyBatch): Uint32Array {
+  const { keys, starts, namespaces, count } = batch;
+  const views: Buffer[] = [];
+  for (let entry = 0; entry < count; entry++) {
+    const start = starts[entry] as number;
+    views.push(
+      Buffer.from(keys.buffer, keys.byteOffset + start, (starts[entry + 1] as number) - start),
+    );
+  }
+  const byKey = (a: number, b: number): number =>
+    (namespaces[a] as number) - (namespaces[b] as number) ||
+    Buffer.compare(views[a] as Buffer, views[b] as Buffer);
+  const order = Uint32Array.from({ length: count }, (_, entry) => entry);
+  order.sort((a, b) => byKey(a, b) || a - b);
+  return order.filter((entry, place) => {
+    const next = order[place + 1];
+    return next === undefined || byKey(entry, next) !== 0;
+  });
+}
+
+function pack(rows: readonly Row[], isLast: boolean): PackedRows {
+  const starts = new Uint32Array(rows.length + 1);
+  rows.forEach((row, at) => {
+    starts[at + 1] = (starts[at] as number) + row[0].length;
+  });
+  const keys = new Uint8Array(starts[rows.length] as number);
+  rows.forEach((row, at) => {
+    keys.set(row[0], starts[at]);
+  });
+  const recordBytes = Uint32Array.from(rows, (row) => row[1]);
+  const positions = Float64Array.from(rows, (row) => row[2]);
+  return { keys, starts, recordBytes, positions, isLast };
+}

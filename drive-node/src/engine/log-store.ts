@@ -1,0 +1,321 @@
+// The store over a log: the parts put together, behind the interface of store.ts.
+//
+//   append -> log writer (group commit) -> device
+//   apply  -> record index (newest record of a key) and key filler (order of the keys)
+//   get    -> record index -> block cache -> cold reader
+//   scan   -> key index and overlay -> get
+//
+// Nothing here waits for the device inside a call. Beside the calls run: the key filler, the
+// verifier of replaced records, the sweeper of dropped intervals, compaction and checkpoints.
+// Opening and recovering: open-log-store.ts.
+
+import { LoadResult } from './cache/record-source.ts';
+import { Lookup, Predecessor } from './index/record-index.ts';
+import { RangeScanner } from './keys/range-scanner.ts';
+import { PENDING_BYTES_MAX } from './log/log-writer.ts';
+import { type AnyRecord, RecordView, recordBytes, StoreRecordKind } from './log/record.ts';
+import { SEGMENT_HEADER_BYTES } from './log/segment.ts';
+import type { Drop } from './log/store-facts.ts';
+import {
+  type Appended,
+  type Extent,
+  type FoundRecord,
+  type LogPosition,
+  type LogRecord,
+  type Namespace,
+  type Place,
+  RecordKind,
+  type ScanPage,
+  type ScanSelector,
+  type Store,
+  StoreError,
+  type StoreStatistics,
+} from './store.ts';
+import { type StoreParts, shutDown } from './store-parts.ts';
+
+/** Reads that may wait for the device before `get` answers busy. */
+const COLD_READS_MAX = 16_384;
+const COLD_ATTEMPTS_MAX = 64;
+const FAILED_READS_MAX = 3;
+const EMPTY = new Uint8Array(0);
+
+export class LogStore implements Store {
+  readonly #parts: StoreParts;
+  readonly #scanner: RangeScanner;
+  readonly #placeView = new RecordView();
+  #isClosed = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+    const { overlay, filler, keyIndex } = parts;
+    this.#scanner = new RangeScanner(overlay, filler, keyIndex, (namespace, key) =>
+      this.get(namespace, key),
+    );
+  }
+
+  get appendedPosition(): LogPosition {
+    return this.#parts.writer.appendedPosition as LogPosition;
+  }
+  get writtenPosition(): LogPosition {
+    return this.#parts.writer.writtenPosition as LogPosition;
+  }
+  get durablePosition(): LogPosition {
+    return this.#parts.writer.durablePosition as LogPosition;
+  }
+  get states(): ReadonlyMap<string, Uint8Array> {
+    return this.#parts.facts.states;
+  }
+
+  onProgress(listener: (failure?: StoreError) => void): void {
+    this.#parts.listeners.push(listener);
+  }
+
+  append(record: LogRecord, flush: boolean): Appended {
+    this.#checkWritable();
+    const { segments, space, facts, index, unapplied, writer } = this.#parts;
+    const length = recordBytes(record, false);
+    const bytes = segments.paddedBytes(length);
+    if (record.kind === RecordKind.put) space.checkPut(bytes);
+    else space.checkReserved(bytes);
+    const position = writer.append(record, undefined, facts.dropCount, flush);
+    unapplied.add(position, position + bytes, record.namespace);
+    index.hasher.hash(record.namespace, record.key, 0, record.key.length);
+    return {
+      place: position as Place,
+      end: (position + bytes) as LogPosition,
+      keyHash: { high: index.hasher.high, low: index.hasher.low },
+    };
+  }
+
+  apply(record: LogRecord, appended: Appended): void {
+    this.#checkOpen();
+    const { segments, index, unapplied, filler } = this.#parts;
+    unapplied.settle(appended.place);
+    const { kind, namespace, key } = record;
+    if (kind === RecordKind.sessionOnly) return;
+    const segment = segments.segmentAt(appended.place);
+    if (segment === undefined) throw new StoreError('damaged', 'an unapplied record is gone');
+    const place = segments.placeOf(segment, segments.offsetAt(appended.place));
+    const length = recordBytes(record, false);
+    const { high, low } = appended.keyHash;
+    const predecessor = index.apply(kind, namespace, key, high, low, place, length);
+    const isTombstone = kind === RecordKind.tombstone;
+    if (isTombstone) segment.tombstoneBytes += segments.paddedBytes(length);
+    if (predecessor === Predecessor.sameBytes && !isTombstone) return;
+    if (predecessor === Predecessor.none && isTombstone) return;
+    filler.add(namespace, key, isTombstone ? 0 : length, appended.place);
+  }
+
+  get(
+    namespace: Namespace,
+    key: Uint8Array,
+  ): FoundRecord | undefined | Promise<FoundRecord | undefined> {
+    this.#checkOpen();
+    const result = this.#parts.index.lookUp(namespace, key);
+    if (result === Lookup.found) return this.#found();
+    if (result === Lookup.absent) return undefined;
+    if (result === Lookup.damaged) return Promise.reject(damagedRecord());
+    if (this.#parts.reader.outstanding >= COLD_READS_MAX) {
+      return Promise.reject(new StoreError('busy', 'too many reads wait for the device'));
+    }
+    return this.#getCold(namespace, key.slice());
+  }
+
+  readPlace(place: Place): LogRecord | undefined | Promise<LogRecord | undefined> {
+    this.#checkOpen();
+    const result = this.#loadPlace(place);
+    if (result === LoadResult.found) return this.#placeView.toRecord();
+    if (result === LoadResult.gone) return undefined;
+    if (result === LoadResult.damaged) return Promise.reject(damagedRecord());
+    return new Promise((resolve, reject) => {
+      this.#retry(
+        () => this.#loadPlace(place) === LoadResult.cold,
+        () => resolve(this.readPlace(place)),
+        reject,
+      );
+    });
+  }
+
+  async scan(namespace: Namespace, selector: ScanSelector): Promise<ScanPage> {
+    this.#checkOpen();
+    return this.#scanner.scan(namespace, selector);
+  }
+
+  async measure(
+    namespace: Namespace,
+    start: Uint8Array,
+    end: Uint8Array | undefined,
+  ): Promise<Extent> {
+    this.#checkOpen();
+    return this.#scanner.measure({ namespace, start, end });
+  }
+
+  async findMiddleKey(
+    namespace: Namespace,
+    start: Uint8Array,
+    end: Uint8Array | undefined,
+  ): Promise<Uint8Array | undefined> {
+    this.#checkOpen();
+    return this.#scanner.findMiddleKey({ namespace, start, end });
+  }
+
+  createNamespace(): Namespace {
+    this.#checkOpen();
+    return this.#parts.facts.namespaceNext++ as Namespace;
+  }
+
+  async dropInterval(
+    namespace: Namespace,
+    start: Uint8Array,
+    end: Uint8Array | undefined,
+  ): Promise<void> {
+    this.#checkWritable();
+    const { facts, segments, unapplied, writer, sweeper } = this.#parts;
+    const number = facts.dropCount + 1;
+    const interval = { namespace, start: start.slice(), end: end?.slice() };
+    const position = this.#appendOwn(StoreRecordKind.drop, facts.encodeDrop(number, interval));
+    const segmentLast = Math.floor(position / segments.segmentBytes);
+    const drop: Drop = { ...interval, number, position, segmentLast, isSwept: false };
+    facts.addDrop(drop);
+    unapplied.settle(position);
+    if (start.length === 0 && end === undefined) unapplied.settleNamespace(namespace);
+    await writer.whenDurable(position + 1);
+    sweeper.start();
+  }
+
+  async putStates(changes: ReadonlyMap<string, Uint8Array | undefined>): Promise<void> {
+    this.#checkWritable();
+    const { facts, unapplied, writer } = this.#parts;
+    const copies = new Map([...changes].map(([name, value]) => [name, value?.slice()] as const));
+    const position = this.#appendOwn(StoreRecordKind.states, facts.encodeStates(copies));
+    await writer.whenDurable(position + 1);
+    facts.applyStates(copies);
+    unapplied.settle(position);
+  }
+
+  statistics(): StoreStatistics {
+    const { segments, index, cache, space, writer, keyIndex, reader, verifier, compactor } =
+      this.#parts;
+    let liveBytes = 0;
+    for (const segment of segments.all()) liveBytes += Math.max(0, segment.liveBytes);
+    return {
+      keys: Math.max(0, index.hashes.count - verifier.pending),
+      logBytes: segments.usedBytes,
+      liveBytes,
+      capacityBytes: space.capacityBytes,
+      indexBytes: index.hashes.bytes,
+      cacheBytes: cache.bytes,
+      unflushedBytes: writer.appendedPosition - writer.durablePosition,
+      keyIndexLagBytes: Math.max(0, writer.appendedPosition - keyIndex.filledPosition),
+      compactedBytes: compactor.compactedBytes,
+      flushes: writer.flushes,
+      coldReads: reader.readCount,
+      isFull: space.isFull,
+    };
+  }
+
+  async checkpoint(): Promise<void> {
+    this.#checkOpen();
+    await this.#parts.checkpoints.take();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#isClosed = true;
+    await shutDown(this.#parts, true);
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new StoreError('closed', 'the store is closed');
+  }
+
+  #checkWritable(): void {
+    this.#checkOpen();
+    const { writer, overlay } = this.#parts;
+    if (writer.failure !== undefined) throw writer.failure;
+    if (writer.pendingBytes > PENDING_BYTES_MAX) {
+      throw new StoreError('busy', 'too many bytes wait for the device');
+    }
+    if (overlay.isFull) throw new StoreError('busy', 'too many keys wait for the key index');
+    if (!writer.hasSlot) throw new StoreError('no-space', 'no segment is free');
+  }
+
+  /** Appends one of the store's own records; it counts as unapplied. */
+  #appendOwn(kind: number, value: Uint8Array): number {
+    const { segments, space, facts, unapplied, writer } = this.#parts;
+    const own = { kind, namespace: 0, rangeId: 0, epoch: 0, sequence: 0 };
+    const record = { ...own, key: EMPTY, value, valueTag: 0, session: undefined };
+    const asRecord = record as unknown as AnyRecord;
+    const bytes = segments.paddedBytes(recordBytes(asRecord, false));
+    space.checkReserved(bytes);
+    if (bytes > segments.segmentBytes - SEGMENT_HEADER_BYTES) {
+      throw new StoreError('no-space', `${value.length} bytes of states do not fit a segment`);
+    }
+    const position = writer.append(asRecord, undefined, facts.dropCount, true);
+    unapplied.add(position, position + bytes, 0);
+    writer.active.storeRecords++;
+    return position;
+  }
+
+  #found(): FoundRecord {
+    const { view } = this.#parts.index;
+    return {
+      sequence: view.sequence,
+      epoch: view.epoch,
+      valueTag: view.valueTag,
+      value: view.value,
+    } as FoundRecord;
+  }
+
+  #getCold(namespace: Namespace, key: Uint8Array): Promise<FoundRecord | undefined> {
+    const { index } = this.#parts;
+    return new Promise((resolve, reject) => {
+      let result: Lookup = Lookup.cold;
+      this.#retry(
+        () => {
+          result = index.lookUp(namespace, key);
+          return result === Lookup.cold;
+        },
+        () => {
+          if (result === Lookup.damaged) reject(damagedRecord());
+          else resolve(result === Lookup.found ? this.#found() : undefined);
+        },
+        reject,
+      );
+    });
+  }
+
+  /** Fetches what `isCold` last missed and asks it again, until it is satisfied or hopeless. */
+  #retry(isCold: () => boolean, done: () => void, reject: (error: StoreError) => void): void {
+    let attempts = 0;
+    let failures = 0;
+    const again = (isThere: boolean): void => {
+      if (this.#isClosed) return reject(new StoreError('closed', 'the store is closed'));
+      if (!isThere) failures++;
+      if (!isCold()) return done();
+      if (failures >= FAILED_READS_MAX || ++attempts > COLD_ATTEMPTS_MAX) {
+        return reject(new StoreError('checksum', 'the device does not give the record'));
+      }
+      this.#parts.source.fetch(again);
+    };
+    this.#parts.source.fetch(again);
+  }
+
+  #loadPlace(place: Place): LoadResult {
+    const { segments, source } = this.#parts;
+    const segment = segments.segmentAt(place);
+    if (segment === undefined) return LoadResult.gone;
+    const offset = segments.offsetAt(place);
+    if (offset >= segment.appendedBytes) return LoadResult.gone;
+    return source.loadAt(segment, offset, this.#placeView);
+  }
+}
+
+function damagedRecord(): StoreError {
+  return new StoreError('checksum', 'the record is damaged');
+}

@@ -1,0 +1,164 @@
+// Reads a segment from the device record by record: for recovery and for compaction.
+//
+// A record that does not hold is one of two things. A *torn write*: it was never flushed, nobody was
+// told that it is durable, and everything behind it is cut off. Or *damage*: it had been durable.
+// Proof of damage is any good record further on that was written when the durable position was
+// already behind the hole; in a segment that has a successor everything had been flushed.
+
+import type { DiskFile } from '../disk/disk.ts';
+import {
+  checksumOf,
+  claimedBytes,
+  HEADER_BYTES,
+  isPlausible,
+  RecordView,
+  readWord,
+} from './record.ts';
+import { SEGMENT_HEADER_BYTES, type Segment } from './segment.ts';
+
+const CHUNK_BYTES = 1024 * 1024;
+
+export interface ScannedHole {
+  readonly offset: number;
+  readonly bytes: number;
+  /** Namespace and key, when the header of the first damaged record is still readable. */
+  readonly namespace: number | undefined;
+  readonly key: Uint8Array | undefined;
+}
+
+export interface ScanVisitor {
+  /** `view` is valid during the call. A promise is awaited before the scan goes on. */
+  record(view: RecordView, offset: number): void | Promise<void>;
+  /** Durable bytes that do not hold. */
+  hole(hole: ScannedHole): void | Promise<void>;
+  /** Called before every chunk, to slow the scan down or to end it: false ends it. */
+  chunk?(bytes: number): boolean | Promise<boolean>;
+}
+
+export interface ScanRequest {
+  readonly file: DiskFile;
+  readonly segment: Segment;
+  /** Bytes of the file that count. */
+  readonly fileBytes: number;
+  readonly from: number;
+  readonly unitBytes: number;
+  /** The end of the log may be torn here; elsewhere every hole is damage. */
+  readonly mayBeTorn: boolean;
+}
+
+/** A window over the file; at least one whole record is in it when it is at a record. */
+class Window {
+  bytes: Uint8Array = new Uint8Array(CHUNK_BYTES);
+  start = 0;
+  end = 0;
+  readonly #file: DiskFile;
+  readonly #fileBytes: number;
+
+  constructor(file: DiskFile, fileBytes: number) {
+    this.#file = file;
+    this.#fileBytes = fileBytes;
+  }
+
+  /** True when the window holds `bytes` from `offset` on. */
+  holds(offset: number, bytes: number): boolean {
+    return offset >= this.start && offset + bytes <= this.end;
+  }
+
+  async moveTo(offset: number, bytes: number): Promise<void> {
+    const wanted = Math.max(bytes, CHUNK_BYTES);
+    if (this.bytes.length < wanted) this.bytes = new Uint8Array(wanted);
+    const length = Math.max(0, Math.min(this.bytes.length, this.#fileBytes - offset));
+    const got = await this.#file.read(this.bytes.subarray(0, length), offset);
+    this.start = offset;
+    this.end = offset + got;
+  }
+}
+
+/** Visits all records from `from` on; gives the offset behind the last one that counts. */
+export async function scanSegment(request: ScanRequest, visitor: ScanVisitor): Promise<number> {
+  const { file, fileBytes, unitBytes } = request;
+  const window = new Window(file, fileBytes);
+  const view = new RecordView();
+  let offset = Math.max(request.from, SEGMENT_HEADER_BYTES);
+  while (offset + HEADER_BYTES <= fileBytes) {
+    if (!window.holds(offset, HEADER_BYTES)) {
+      if (visitor.chunk !== undefined && !(await visitor.chunk(CHUNK_BYTES))) return offset;
+      await window.moveTo(offset, HEADER_BYTES);
+    }
+    const length = await wholeRecord(request, window, offset);
+    if (length > 0) {
+      view.set(window.bytes, offset - window.start);
+      const visited = visitor.record(view, offset);
+      if (visited !== undefined) await visited;
+      offset += Math.ceil(length / unitBytes) * unitBytes;
+      continue;
+    }
+    const next = await findNext(request, window, offset);
+    if (next === undefined) return offset;
+    await visitor.hole(await describeHole(request, window, offset, next));
+    offset = next;
+  }
+  return offset;
+}
+
+/** Bytes of the good record at `offset`, or 0. The window may move, not away from it. */
+async function wholeRecord(request: ScanRequest, window: Window, offset: number): Promise<number> {
+  if (!window.holds(offset, HEADER_BYTES)) await window.moveTo(offset, HEADER_BYTES);
+  if (!window.holds(offset, HEADER_BYTES)) return 0;
+  const at = offset - window.start;
+  if (!isPlausible(window.bytes, at)) return 0;
+  const length = claimedBytes(window.bytes, at);
+  if (offset + length > request.fileBytes) return 0;
+  if (!window.holds(offset, length)) await window.moveTo(offset, length);
+  if (!window.holds(offset, length)) return 0;
+  const inWindow = offset - window.start;
+  const start = request.segment.checksumStart(offset);
+  const isGood =
+    checksumOf(window.bytes, inWindow, length, start) === readWord(window.bytes, inWindow);
+  return isGood ? length : 0;
+}
+
+/**
+ * Where the log goes on behind a hole. Undefined when the hole is where it ends: nothing follows,
+ * or what follows does not prove that the hole had been durable.
+ */
+async function findNext(
+  request: ScanRequest,
+  window: Window,
+  hole: number,
+): Promise<number | undefined> {
+  const { unitBytes, fileBytes, mayBeTorn } = request;
+  let first: number | undefined;
+  let offset = hole + unitBytes;
+  while (offset + HEADER_BYTES <= fileBytes) {
+    const length = await wholeRecord(request, window, offset);
+    if (length === 0) {
+      offset += unitBytes;
+      continue;
+    }
+    first ??= offset;
+    if (!mayBeTorn) return first;
+    const distance = readWord(window.bytes, offset - window.start + 36);
+    if (offset - distance * unitBytes > hole) return first;
+    offset += Math.ceil(length / unitBytes) * unitBytes;
+  }
+  return undefined;
+}
+
+async function describeHole(
+  request: ScanRequest,
+  window: Window,
+  hole: number,
+  next: number,
+): Promise<ScannedHole> {
+  const bytes = next - hole;
+  const unknown = { offset: hole, bytes, namespace: undefined, key: undefined };
+  await window.moveTo(hole, Math.min(bytes, CHUNK_BYTES));
+  if (!window.holds(hole, HEADER_BYTES) || !isPlausible(window.bytes, 0)) return unknown;
+  const view = new RecordView();
+  view.set(window.bytes, 0);
+  const padded = Math.ceil(view.length / request.unitBytes) * request.unitBytes;
+  const isReadable = padded === bytes && view.keyStart + view.keyBytes <= window.end - hole;
+  if (!isReadable) return unknown;
+  return { offset: hole, bytes, namespace: view.namespace, key: view.key.slice() };
+}

@@ -1,0 +1,326 @@
+// Group commit: the end of the log, and the one loop that brings it to the device.
+//
+//   append -> [current group] -> queue -> [in flight] -> written -> durable
+//
+// `append` only copies into the current group. At the end of the turn the loop takes the group;
+// what arrives while a write is under way gathers in the next one. So one flush carries a whole
+// batch, and the positions written and durable are simple watermarks over one order.
+//
+// A segment is flushed before its successor is created. A failed write or flush is final: what the
+// device holds is unknown from then on, so nothing is claimed durable any more. Only a full device
+// is waited for: nothing was promised, and the same bytes are written again.
+
+import type { Clock } from '@piton/protocol';
+import { type Disk, diskErrorCode } from '../disk/disk.ts';
+import { StoreError } from '../store.ts';
+import { GroupPool, type LogGroup } from './log-group.ts';
+import { PositionWaiters } from './position-waiters.ts';
+import {
+  type AnyRecord,
+  checksumOf,
+  encodeRecord,
+  type RecordExtra,
+  recordBytes,
+} from './record.ts';
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type Segment } from './segment.ts';
+import type { SegmentTable } from './segment-table.ts';
+
+/** Bytes that may wait for the device before `append` answers busy. */
+export const PENDING_BYTES_MAX: number = 16 * 1024 * 1024;
+/** Written but unflushed bytes are flushed at this size or age. */
+const UNFLUSHED_BYTES_MAX = 8 * 1024 * 1024;
+const UNFLUSHED_MS_MAX = 1000;
+/** How often a write that met a full device is tried again. */
+const FULL_RETRY_MS = 100;
+
+export interface LogWriterOptions {
+  readonly disk: Disk;
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly segments: SegmentTable;
+  /** A group is with the operating system: its bytes may be cached. Called before the buffer is used again. */
+  written(group: LogGroup): void;
+  /** A position moved, or the log failed for good. */
+  progress(failure?: StoreError): void;
+  /** The device is full, or takes writes again. */
+  deviceFull(isFull: boolean): void;
+}
+
+export class LogWriter {
+  readonly #options: LogWriterOptions;
+  readonly #segments: SegmentTable;
+  readonly #pool = new GroupPool();
+  readonly #waiters = new PositionWaiters();
+  readonly #queue: LogGroup[] = [];
+  #current: LogGroup | undefined;
+  #inFlight: LogGroup | undefined;
+  #active: Segment;
+  #appendedPosition: number;
+  #writtenPosition: number;
+  #durablePosition: number;
+  #isScheduled = false;
+  #isRunning = false;
+  #isFlushWanted = false;
+  #isFlushTimed = false;
+  #failure: StoreError | undefined;
+  #idle: (() => void)[] = [];
+  flushes = 0;
+
+  /** `active` has a file, all of it durable, or it is new and its file will be made. */
+  constructor(options: LogWriterOptions, active: Segment) {
+    this.#options = options;
+    this.#segments = options.segments;
+    this.#active = active;
+    this.#appendedPosition = this.#segments.positionOf(active, active.appendedBytes);
+    this.#writtenPosition = this.#appendedPosition;
+    this.#durablePosition = this.#appendedPosition;
+  }
+
+  get appendedPosition(): number {
+    return this.#appendedPosition;
+  }
+  get writtenPosition(): number {
+    return this.#writtenPosition;
+  }
+  get durablePosition(): number {
+    return this.#durablePosition;
+  }
+  get failure(): StoreError | undefined {
+    return this.#failure;
+  }
+  get active(): Segment {
+    return this.#active;
+  }
+  /** Appended bytes that are not yet with the operating system. */
+  get pendingBytes(): number {
+    return this.#appendedPosition - this.#writtenPosition;
+  }
+
+  /** The group that still holds this byte in memory, if any. */
+  groupOf(segment: Segment, offset: number): LogGroup | undefined {
+    if (offset < segment.writtenBytes) return undefined;
+    if (this.#current?.contains(segment, offset)) return this.#current;
+    if (this.#inFlight?.contains(segment, offset)) return this.#inFlight;
+    return this.#queue.find((group) => group.contains(segment, offset));
+  }
+
+  /** Copies a record to the end; gives where it begins. Throws when there is no slot left. */
+  append(record: AnyRecord, origin: number | undefined, drops: number, flush: boolean): number {
+    const length = recordBytes(record, origin !== undefined);
+    const padded = this.#segments.paddedBytes(length);
+    const group = this.#groupFor(padded);
+    const at = group.length;
+    const offset = group.start + at;
+    const position = this.#segments.positionOf(group.segment, offset);
+    group.reserve(padded);
+    const extra: RecordExtra = { origin, drops, durableUnits: this.#durableUnits(position) };
+    encodeRecord(group, at, length, record, extra);
+    group.bytes.fill(0, at + length, at + padded);
+    const start = group.segment.checksumStart(offset);
+    group.words[at >>> 2] = checksumOf(group.bytes, at, length, start);
+    group.length += padded;
+    this.#segments.grow(group.segment, padded);
+    if (flush) group.wantsFlush = true;
+    this.#appendedPosition = position + padded;
+    this.#schedule();
+    return position;
+  }
+
+  /** False when the log must not begin another segment. */
+  get hasSlot(): boolean {
+    return this.#segments.freeSlots > 1;
+  }
+
+  /** Ends the active segment: the next record goes into a new one. */
+  roll(): void {
+    const next = this.#segments.add(this.#active.number + 1, undefined);
+    if (next === undefined) throw new StoreError('no-space', 'no segment slot is free');
+    this.#closeCurrent();
+    this.#active = next;
+    this.#appendedPosition = this.#segments.positionOf(next, SEGMENT_HEADER_BYTES);
+  }
+
+  /** Flushes everything appended so far. */
+  async flush(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    const position = this.#appendedPosition;
+    if (this.#durablePosition >= position) return;
+    this.#isFlushWanted = true;
+    const durable = this.#waiters.wait(position);
+    this.#schedule();
+    return durable;
+  }
+
+  /** Settles when everything below `position` is durable, or the log failed. */
+  async whenDurable(position: number): Promise<void> {
+    if (this.#durablePosition >= position) return;
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#waiters.wait(position);
+  }
+
+  /** Lets the operation under way end; nothing is begun any more. */
+  async stop(): Promise<void> {
+    this.#failure ??= new StoreError('closed', 'the store is closed');
+    if (this.#isRunning) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    this.#waiters.failAll(this.#failure);
+  }
+
+  #durableUnits(position: number): number {
+    const units = (position - this.#durablePosition) / this.#segments.unitBytes;
+    return Math.min(0xffff_ffff, Math.ceil(units));
+  }
+
+  #groupFor(bytes: number): LogGroup {
+    if (this.#active.appendedBytes + bytes > this.#segments.segmentBytes) this.roll();
+    if (this.#current === undefined) {
+      this.#current = this.#pool.take(this.#active, this.#active.appendedBytes);
+    }
+    return this.#current;
+  }
+
+  #closeCurrent(): void {
+    if (this.#current !== undefined) this.#queue.push(this.#current);
+    this.#current = undefined;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#isRunning) return;
+    this.#isScheduled = true;
+    this.#options.clock.defer(() => {
+      this.#isScheduled = false;
+      void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    if (this.#isRunning || this.#failure !== undefined) return;
+    this.#isRunning = true;
+    try {
+      // The check and the end of the loop are one step: work that arrives later is scheduled anew.
+      while (this.#failure === undefined && this.#hasWork) await this.#step();
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#isRunning = false;
+    }
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  get #hasWork(): boolean {
+    return this.#queue.length > 0 || this.#current !== undefined || this.#isFlushWanted;
+  }
+
+  /** One write or one flush. */
+  async #step(): Promise<void> {
+    if (this.#queue.length === 0) this.#closeCurrent();
+    const group = this.#queue.shift();
+    if (group !== undefined) {
+      this.#inFlight = group;
+      await this.#writeGroup(group);
+      return;
+    }
+    this.#isFlushWanted = false;
+    await this.#flushWritten();
+  }
+
+  async #writeGroup(group: LogGroup): Promise<void> {
+    const { segment } = group;
+    if (segment.file === undefined) await this.#whenRoom(() => this.#create(segment));
+    const data = group.bytes.subarray(0, group.length);
+    const isClean = this.#durablePosition >= this.#writtenPosition;
+    const file = segment.file;
+    if (file === undefined) throw new Error('a segment was created without a file');
+    if (group.wantsFlush && isClean) {
+      await this.#whenRoom(() => file.writeFlushed(data, group.start));
+    } else {
+      await this.#whenRoom(() => file.write(data, group.start));
+    }
+    segment.writtenBytes = group.end;
+    this.#writtenPosition = this.#segments.positionOf(segment, group.end);
+    this.#inFlight = undefined;
+    this.#options.written(group);
+    this.#pool.giveBack(group);
+    if (group.wantsFlush && isClean) this.#becameDurable(this.#writtenPosition);
+    else if (group.wantsFlush) await this.#flushWritten();
+    else this.#afterPlainWrite();
+  }
+
+  #afterPlainWrite(): void {
+    this.#options.progress();
+    if (this.#writtenPosition - this.#durablePosition >= UNFLUSHED_BYTES_MAX) {
+      this.#isFlushWanted = true;
+    }
+    if (this.#isFlushTimed) return;
+    this.#isFlushTimed = true;
+    this.#options.clock.setTimer(UNFLUSHED_MS_MAX, () => {
+      this.#isFlushTimed = false;
+      if (this.#failure !== undefined) return;
+      this.#isFlushWanted = this.#durablePosition < this.#writtenPosition;
+      this.#schedule();
+    });
+  }
+
+  async #flushWritten(): Promise<void> {
+    const position = this.#writtenPosition;
+    await this.#segments.segmentAt(position - 1)?.file?.flush();
+    this.#becameDurable(position);
+  }
+
+  #becameDurable(position: number): void {
+    this.flushes++;
+    this.#durablePosition = position;
+    // A roll moved the appended position over a hole that nobody has to write.
+    if (this.#queue.length === 0 && this.#current === undefined) {
+      this.#writtenPosition = this.#appendedPosition;
+      this.#durablePosition = this.#appendedPosition;
+    }
+    this.#options.progress();
+    this.#waiters.reached(this.#durablePosition);
+  }
+
+  /** Makes the file of a new segment, after the one before it is flushed. */
+  async #create(segment: Segment): Promise<void> {
+    const { disk, folder } = this.#options;
+    if (this.#durablePosition < this.#writtenPosition) await this.#flushWritten();
+    const file = await disk.open(segment.path, await this.#modeFor(segment));
+    await file.writeFlushed(encodeSegmentHeader(segment.number, this.#segments.geometry), 0);
+    await disk.syncDirectory(folder);
+    segment.file = file;
+  }
+
+  /** A creation that a full device interrupted has left a file. */
+  async #modeFor(segment: Segment): Promise<'create' | 'write'> {
+    const names = await this.#options.disk.list(this.#options.folder);
+    return names.some((name) => segment.path.endsWith(`/${name}`)) ? 'write' : 'create';
+  }
+
+  async #whenRoom(run: () => Promise<void>): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await run();
+        if (attempt > 0) this.#options.deviceFull(false);
+        return;
+      } catch (error) {
+        if (diskErrorCode(error) !== 'ENOSPC' || this.#failure !== undefined) throw error;
+        this.#options.deviceFull(true);
+        await this.#pause();
+      }
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.clock.setTimer(FULL_RETRY_MS, resolve);
+    });
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#failure !== undefined) return;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    this.#failure = new StoreError('flush-failed', `the log cannot be written: ${reason}`, {
+      cause,
+    });
+    this.#waiters.failAll(this.#failure);
+    this.#options.progress(this.#failure);
+  }
+}

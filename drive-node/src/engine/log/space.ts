@@ -1,0 +1,52 @@
+// How much room is left, and who may use it.
+//
+//   0 ........ puts .............. | tombstones, states | compaction | capacity
+//
+// Puts stop first, so that a full store can still delete and clean up. A device that reports itself
+// full stops puts as well, whatever the capacity says.
+
+import { StoreError } from '../store.ts';
+import type { SegmentTable } from './segment-table.ts';
+
+const RESERVE_BYTES_MIN = 32 * 1024;
+const RESERVE_SHARE = 8;
+
+export class LogSpace {
+  readonly capacityBytes: number;
+  isDeviceFull = false;
+  readonly #segments: SegmentTable;
+  readonly #reserveBytes: number;
+  #isFull = false;
+
+  constructor(segments: SegmentTable, capacityBytes: number) {
+    this.#segments = segments;
+    const addressable = (segments.slotCount - 4) * segments.segmentBytes;
+    this.capacityBytes = Math.min(capacityBytes, addressable);
+    const share = Math.floor(this.capacityBytes / RESERVE_SHARE);
+    this.#reserveBytes = Math.max(RESERVE_BYTES_MIN, Math.min(share, 4 * segments.segmentBytes));
+  }
+
+  /** True when the next put is refused. */
+  get isFull(): boolean {
+    return this.#isFull || this.isDeviceFull;
+  }
+
+  /** Bytes that puts may still use. */
+  get freeBytes(): number {
+    return this.capacityBytes - this.#reserveBytes - this.#segments.usedBytes;
+  }
+
+  /** Throws StoreError `no-space` when a put of so many bytes does not fit. */
+  checkPut(bytes: number): void {
+    this.#isFull = bytes > this.freeBytes;
+    if (!this.isFull) return;
+    const why = this.isDeviceFull ? 'the device is full' : `${this.capacityBytes} bytes are in use`;
+    throw new StoreError('no-space', `no room for a put: ${why}`);
+  }
+
+  /** The same for what may use half of the reserve; the other half is for compaction. */
+  checkReserved(bytes: number): void {
+    if (bytes <= this.freeBytes + this.#reserveBytes / 2) return;
+    throw new StoreError('no-space', `no room: ${this.capacityBytes} bytes are in use`);
+  }
+}

@@ -1,0 +1,176 @@
+// The parts of an open store and how they hold each other.
+//
+// `makeCore` builds what recovery needs, on a log that may still be replayed; `finishParts` adds
+// what writes: the end of the log and the upkeep beside traffic. What each part does is told in its
+// own file.
+
+import type { Clock } from '@piton/protocol';
+import { BlockCache } from './cache/block-cache.ts';
+import type { BlockLoader } from './cache/block-loader.ts';
+import { ColdReader } from './cache/cold-reader.ts';
+import { RecordSource } from './cache/record-source.ts';
+import type { Disk } from './disk/disk.ts';
+import { LOG_FOLDER_NAME, type StoreFolder } from './disk/folder.ts';
+import type { HashIndex } from './index/hash-index.ts';
+import { KeyHasher } from './index/hash-key.ts';
+import { RecordIndex } from './index/record-index.ts';
+import { KeyFiller } from './keys/key-filler.ts';
+import type { KeyIndex } from './keys/key-index.ts';
+import { Overlay } from './keys/overlay.ts';
+import type { LogGroup } from './log/log-group.ts';
+import { LogWriter } from './log/log-writer.ts';
+import type { Segment } from './log/segment.ts';
+import type { SegmentTable } from './log/segment-table.ts';
+import { LogSpace } from './log/space.ts';
+import type { StoreFacts } from './log/store-facts.ts';
+import { UnappliedRecords } from './log/unapplied.ts';
+import type { Owner, StoreError } from './store.ts';
+import { CheckpointKeeper } from './upkeep/checkpoint-keeper.ts';
+import { Compactor } from './upkeep/compactor.ts';
+import { DropSweeper } from './upkeep/drop-sweeper.ts';
+import { Verifier } from './upkeep/verifier.ts';
+
+export type ProgressListener = (failure?: StoreError) => void;
+
+export interface CoreOptions {
+  readonly clock: Clock;
+  readonly disk: Disk;
+  readonly directory: string;
+  readonly folder: StoreFolder;
+  readonly cacheBytes: number;
+  readonly segments: SegmentTable;
+  readonly facts: StoreFacts;
+  readonly hashes: HashIndex;
+  readonly keyIndex: KeyIndex;
+  openBlockLoader(arena: Uint8Array): BlockLoader;
+}
+
+/** What reads, and what recovery fills. */
+export interface StoreCore extends CoreOptions {
+  readonly unapplied: UnappliedRecords;
+  readonly index: RecordIndex;
+  readonly cache: BlockCache;
+  readonly loader: BlockLoader;
+  readonly source: RecordSource;
+  readonly reader: ColdReader;
+  readonly overlay: Overlay;
+  readonly filler: KeyFiller;
+  readonly verifier: Verifier;
+  readonly listeners: ProgressListener[];
+}
+
+export interface FinishOptions {
+  readonly active: Segment;
+  readonly capacityBytes: number;
+  readonly checkpointBytes: number;
+  readonly compactionBytesPerSecond: number;
+  /** From where the log would be replayed now. */
+  readonly checkpointPosition: number;
+  readonly owner: Owner | undefined;
+}
+
+export interface StoreParts extends StoreCore {
+  readonly writer: LogWriter;
+  readonly space: LogSpace;
+  readonly sweeper: DropSweeper;
+  readonly compactor: Compactor;
+  readonly checkpoints: CheckpointKeeper;
+}
+
+export function makeCore(options: CoreOptions): StoreCore {
+  const { clock, disk, segments, facts, hashes, keyIndex, folder } = options;
+  const cache = new BlockCache(options.cacheBytes, segments.segmentBytes);
+  const loader = options.openBlockLoader(cache.arena);
+  const reader = new ColdReader(clock, cache, loader);
+  const source = new RecordSource(disk, segments, cache, reader);
+  const hasher = new KeyHasher(folder.geometry.seedHigh, folder.geometry.seedLow);
+  const index = new RecordIndex(hashes, hasher, segments, source, facts);
+  const verifier = new Verifier(clock, index, source);
+  const overlay = new Overlay();
+  const unapplied = new UnappliedRecords();
+  const listeners: ProgressListener[] = [];
+  const filled = (): void => tell(listeners);
+  const filler = new KeyFiller({ clock, overlay, keyIndex, unapplied, filled });
+  const reading = { cache, loader, reader, source, index, verifier };
+  return { ...options, ...reading, overlay, unapplied, listeners, filler };
+}
+
+export function finishParts(core: StoreCore, options: FinishOptions): StoreParts {
+  const { clock, disk, directory, segments, facts, source, index } = core;
+  const space = new LogSpace(segments, options.capacityBytes);
+  const writer: LogWriter = new LogWriter(
+    {
+      disk,
+      folder: `${directory}/${LOG_FOLDER_NAME}`,
+      clock,
+      segments,
+      written: (group) => cacheGroup(core, group),
+      progress: (failure) => {
+        tell(core.listeners, failure);
+        if (checkpoints.isDue(writer.appendedPosition)) checkpoints.begin(writer.appendedPosition);
+      },
+      deviceFull: (isFull) => {
+        space.isDeviceFull = isFull;
+      },
+    },
+    options.active,
+  );
+  source.attach(writer);
+  const checkpoints: CheckpointKeeper = new CheckpointKeeper(
+    {
+      disk,
+      folder: directory,
+      path: `${directory}/checkpoint`,
+      hashes: index.hashes,
+      segments,
+      flushLog: () => writer.flush(),
+      moment: () => ({
+        replayPosition: core.unapplied.settledPosition,
+        ownerState: options.owner?.save() ?? new Uint8Array(0),
+        facts: facts.encodeSnapshot(),
+      }),
+    },
+    options.checkpointBytes,
+    options.checkpointPosition,
+    () => {},
+  );
+  const sweeper = new DropSweeper(core);
+  const compactor = new Compactor();
+  return { ...core, writer, space, checkpoints, sweeper, compactor };
+}
+
+function tell(listeners: readonly ProgressListener[], failure?: StoreError): void {
+  for (const listener of listeners) listener(failure);
+}
+
+/** Large records would push everything else out: they are not cached when they are written. */
+function cacheGroup(core: StoreCore, group: LogGroup): void {
+  core.cache.addWritten(group.segment, group.start, group.bytes.subarray(0, group.length));
+}
+
+/** Lets go of everything in order. With `saves`: nothing is left to replay. */
+export async function shutDown(parts: StoreParts, saves: boolean): Promise<void> {
+  const { compactor, sweeper, verifier, filler, writer, checkpoints } = parts;
+  await compactor.stop();
+  await sweeper.stop();
+  verifier.stop();
+  if (saves && writer.failure === undefined) {
+    await filler.drain().catch(() => undefined);
+    await writer.flush().catch(() => undefined);
+    await checkpoints.take().catch(() => undefined);
+  }
+  await filler.stop();
+  await writer.stop();
+  await letGo(parts);
+}
+
+/** Closes what is open, on a store that never began or that has stopped. */
+export async function letGo(core: StoreCore): Promise<void> {
+  await core.keyIndex.close().catch(() => undefined);
+  await core.loader.close();
+  for (const segment of core.segments.all()) {
+    await segment.file?.close().catch(() => undefined);
+    segment.file = undefined;
+  }
+  await core.folder.lock.release();
+}

@@ -1,0 +1,4 @@
+export class Compactor {
+  compactedBytes = 0;
+  async stop(): Promise<void> {}
+}

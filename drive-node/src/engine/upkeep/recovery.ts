@@ -1,0 +1,212 @@
+// Brings a store back to what its log says.
+//
+// With a checkpoint: its index, then the log from its replay position on. Without a usable one: the
+// whole log. Below the replay position only the keys are read that the key index lacks. Everything
+// is idempotent, so it does not matter how much of the replayed part the saved state already knows.
+//
+// Copies made by compaction are treated apart, because a copy may lie behind newer records of its
+// key. With a checkpoint a copy counts only if the entry of its original is still there: then it
+// takes its place. Without one it counts unless the index knows the same or a newer sequence; for
+// that, tombstones stay in the index until the replay is over.
+
+import { LoadResult, type RecordSource } from '../cache/record-source.ts';
+import type { Disk } from '../disk/disk.ts';
+import type { RecordIndex } from '../index/record-index.ts';
+import type { KeyFiller } from '../keys/key-filler.ts';
+import type { Overlay } from '../keys/overlay.ts';
+import { type ScannedHole, scanSegment } from '../log/log-scanner.ts';
+import { RecordView } from '../log/record.ts';
+import { SEGMENT_HEADER_BYTES, type Segment } from '../log/segment.ts';
+import type { SegmentTable } from '../log/segment-table.ts';
+import type { StoreFacts } from '../log/store-facts.ts';
+import type { UnappliedRecords } from '../log/unapplied.ts';
+import { type Namespace, type Owner, type Place, RecordKind } from '../store.ts';
+import type { Verifier } from './verifier.ts';
+
+/** A durable part of the log that cannot be read any more. */
+export interface Damage {
+  readonly position: number;
+  readonly bytes: number;
+  /** Which key it was, when that is still readable. */
+  readonly namespace: Namespace | undefined;
+  readonly key: Uint8Array | undefined;
+}
+
+export interface ReplayParts {
+  readonly disk: Disk;
+  readonly segments: SegmentTable;
+  readonly facts: StoreFacts;
+  readonly index: RecordIndex;
+  readonly source: RecordSource;
+  readonly verifier: Verifier;
+  readonly overlay: Overlay;
+  readonly filler: KeyFiller;
+  readonly unapplied: UnappliedRecords;
+  readonly owner: Owner | undefined;
+  /** Records from here on are replayed in full. */
+  readonly replayPosition: number;
+  /** Keys from here on are not in the key index yet. */
+  readonly filledPosition: number;
+  readonly hasCheckpoint: boolean;
+  onDamage(damage: Damage): void;
+}
+
+/**
+ * Replays what is needed, oldest first. The end of the last segment is cut where it is torn: then
+ * the answer is true, and its positions must not be used again.
+ */
+export async function replayLog(parts: ReplayParts): Promise<boolean> {
+  const replay = new Replay(parts);
+  const all = parts.segments.all();
+  parts.index.keepsTombstones = true;
+  for (const segment of all) await replay.segment(segment, segment === all.at(-1));
+  parts.verifier.releaseTombstones();
+  return replay.isCut;
+}
+
+class Replay {
+  readonly #parts: ReplayParts;
+  readonly #candidate = new RecordView();
+  isCut = false;
+
+  constructor(parts: ReplayParts) {
+    this.#parts = parts;
+  }
+
+  async segment(segment: Segment, isLast: boolean): Promise<void> {
+    const { disk, segments, replayPosition, filledPosition } = this.#parts;
+    const first = segments.positionOf(segment, 0);
+    const wanted = Math.min(replayPosition, filledPosition) - first;
+    const from = Math.max(SEGMENT_HEADER_BYTES, Math.min(wanted, segment.appendedBytes));
+    if (!isLast && from >= segment.appendedBytes) return;
+    const fileBytes = segment.appendedBytes;
+    const file = await disk.open(segment.path, isLast ? 'write' : 'read');
+    try {
+      const end = await scanSegment(
+        { file, segment, fileBytes, from, unitBytes: segments.unitBytes, mayBeTorn: isLast },
+        {
+          record: (view, offset) => this.#record(view, segment, offset),
+          hole: (hole) => this.#hole(segment, hole),
+        },
+      );
+      if (!isLast) return;
+      this.isCut = end < fileBytes;
+      if (this.isCut) await file.truncate(end);
+      await file.flush();
+      segment.writtenBytes = end;
+      segments.grow(segment, end - fileBytes);
+    } finally {
+      await file.close();
+    }
+  }
+
+  #record(view: RecordView, segment: Segment, offset: number): void | Promise<void> {
+    const { segments, facts, replayPosition, overlay, verifier } = this.#parts;
+    const position = segments.positionOf(segment, offset);
+    const isReplayed = position >= replayPosition;
+    this.#parts.unapplied.reached = position;
+    let pending: void | Promise<void>;
+    if (view.kind > RecordKind.sessionOnly) {
+      if (isReplayed) facts.replay(view.kind, view.value, position, segment.number);
+      if (isReplayed) segment.storeRecords++;
+      return;
+    }
+    if (isReplayed) {
+      facts.noteNamespace(view.namespace);
+      facts.dropCount = Math.max(facts.dropCount, view.drops);
+      if (view.kind !== RecordKind.sessionOnly) pending = this.#apply(view, segment, offset);
+      this.#tellOwner(view, position);
+    }
+    this.#addKey(view, position);
+    if (!overlay.isFull && !verifier.isFull) return pending;
+    return this.#catchUp(pending);
+  }
+
+  #apply(view: RecordView, segment: Segment, offset: number): void | Promise<void> {
+    const { segments, index } = this.#parts;
+    const place = segments.placeOf(segment, offset);
+    if (view.kind === RecordKind.tombstone) {
+      segment.tombstoneBytes += segments.paddedBytes(view.length);
+      if (view.isCopy) segment.horizon = Math.max(segment.horizon, view.origin);
+    }
+    const { hasher } = index;
+    hasher.hash(view.namespace, view.bytes, view.keyStart, view.keyBytes);
+    if (view.isCopy) return this.#applyCopy(view, hasher.high, hasher.low, place);
+    index.apply(view.kind, view.namespace, view.key, hasher.high, hasher.low, place, view.length);
+  }
+
+  #applyCopy(view: RecordView, high: number, low: number, place: number): void | Promise<void> {
+    const { index, segments, hasCheckpoint } = this.#parts;
+    if (!hasCheckpoint) return this.#applyCopyBySequence(view, high, low, place);
+    if (view.kind === RecordKind.tombstone) return;
+    index.hashes.find(high, low);
+    if (index.hashes.candidateWith(place) >= 0) return;
+    const origin = segments.placeAt(view.origin);
+    const number = origin === undefined ? -1 : index.hashes.candidateWith(origin);
+    if (number >= 0) index.move(number, place, view.length);
+  }
+
+  async #applyCopyBySequence(
+    view: RecordView,
+    high: number,
+    low: number,
+    place: number,
+  ): Promise<void> {
+    const { index, source } = this.#parts;
+    const key = view.key;
+    for (let attempt = 0; attempt < 64; attempt++) {
+      const verdict = this.#compareCandidates(view, high, low);
+      if (verdict === 'older') return;
+      if (verdict === 'newest') break;
+      await new Promise<void>((resolve) => source.fetch(() => resolve()));
+    }
+    index.apply(view.kind, view.namespace, key, high, low, place, view.length);
+  }
+
+  /** Is this record newer than all that the index knows of its key? */
+  #compareCandidates(view: RecordView, high: number, low: number): 'older' | 'newest' | 'cold' {
+    const { index, source } = this.#parts;
+    const candidates = index.hashes.find(high, low);
+    for (let number = 0; number < candidates; number++) {
+      const result = source.load(index.hashes.candidate(number), this.#candidate);
+      if (result === LoadResult.cold) return 'cold';
+      const isSame = result === LoadResult.found && this.#candidate.isSameKeyAs(view);
+      if (isSame && this.#candidate.sequence >= view.sequence) return 'older';
+    }
+    return 'newest';
+  }
+
+  #tellOwner(view: RecordView, position: number): void {
+    const { owner, hasCheckpoint } = this.#parts;
+    if (owner === undefined || (view.isCopy && hasCheckpoint)) return;
+    owner.replay(view.toRecord(), position as Place);
+  }
+
+  #addKey(view: RecordView, position: number): void {
+    const { filledPosition, filler } = this.#parts;
+    if (position < filledPosition || view.kind === RecordKind.sessionOnly) return;
+    const isTombstone = view.kind === RecordKind.tombstone;
+    if (isTombstone && view.isCopy) return;
+    filler.add(view.namespace, view.key, isTombstone ? 0 : view.length, position);
+  }
+
+  async #catchUp(pending: void | Promise<void>): Promise<void> {
+    await pending;
+    if (this.#parts.overlay.isFull) await this.#parts.filler.whenRoom();
+    if (this.#parts.verifier.isFull) await this.#parts.verifier.whenIdle();
+  }
+
+  #hole(segment: Segment, hole: ScannedHole): void {
+    const { segments, index, onDamage, replayPosition } = this.#parts;
+    const position = segments.positionOf(segment, hole.offset);
+    const { namespace, key, bytes } = hole;
+    onDamage({ position, bytes, namespace: namespace as Namespace | undefined, key });
+    if (namespace === undefined || key === undefined || position < replayPosition) return;
+    // The damaged record stays the newest of its key: an older one must not be served instead.
+    const { hasher, hashes } = index;
+    hasher.hash(namespace, key, 0, key.length);
+    hashes.find(hasher.high, hasher.low);
+    const place = segments.placeOf(segment, hole.offset);
+    if (hashes.candidateWith(place) < 0) index.insert(place, bytes);
+  }
+}
