@@ -3,6 +3,7 @@
 import { frameTasks } from '../micro/frame-tasks.ts';
 import { indexTasks } from '../micro/index-tasks.ts';
 import { runTasks } from '../micro/run-tasks.ts';
+import { measureStore } from '../micro/store-tasks.ts';
 import type { BenchOptions } from '../options.ts';
 import { showCount, showPlain } from '../report/figures.ts';
 import type { Row, Section } from '../report/section.ts';
@@ -12,6 +13,7 @@ export async function measureParts(options: BenchOptions): Promise<Section> {
   const rows: Row[] = [];
   rows.push(...(await runTasks(frameTasks(), ms)));
   for (const task of indexTasks()) rows.push(...(await runTasks([task], ms)));
+  rows.push(...(await measureStore(ms)));
   return {
     name: 'micro',
     title: 'Parts alone, one thread',

@@ -1,15 +1,6 @@
-// The storage engine of a drive, without a drive around it.
-//
-// The engine is no public part of @piton/drive-node: this file alone reaches into it.
+// The storage engine of a drive as a subject: appends flushed in groups, applied when they are durable.
 
-import { nodeEnvironment } from '@piton/protocol';
-import type * as Opening from '../../../drive-node/dist/src/engine/open-log-store.js';
-import type {
-  Appended,
-  LogRecord,
-  Namespace,
-  Store,
-} from '../../../drive-node/dist/src/engine/store.js';
+import { type Appended, type LogRecord, type Namespace, openEngine, type Store } from './engine.ts';
 import type { KeyArena } from './key-arena.ts';
 import {
   BATCH,
@@ -19,21 +10,12 @@ import {
   VALUE_BYTES,
 } from './subject.ts';
 
-const engineUrl = new URL(
-  '../../../../drive-node/dist/src/engine/open-log-store.js',
-  import.meta.url,
-);
-
 /** Records that may be appended and not yet durable. */
 const WAITING_MAX = 16_384;
 const COLD_READS_MAX = 256;
 
 export async function openPitonSubject(options: SubjectOptions): Promise<Subject> {
-  const { openLogStore } = (await import(engineUrl.href)) as typeof Opening;
-  const { directory, cacheBytes } = options;
-  const identity = { clusterId: '0f8fad5b-d9cb-469f-a165-70867728950e', driveId: 'bench' };
-  const { clock, random } = nodeEnvironment;
-  const store = await openLogStore({ directory, cacheBytes, identity, clock, random });
+  const store = await openEngine(options.directory, options.cacheBytes);
   return new PitonSubject(store);
 }
 
