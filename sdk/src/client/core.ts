@@ -255,6 +255,7 @@ export class Core {
     if (this.#isReady) return;
     this.#encoder = new KeyEncoder(keyspace.partitioning);
     this.#isReady = true;
+    this.routing.isReady = true;
     this.dispatcher.becomeReady();
     const waiters = this.#readyWaiters;
     this.#readyWaiters = [];

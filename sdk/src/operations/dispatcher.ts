@@ -69,6 +69,8 @@ export class Dispatcher implements LinkOwner {
   #isReady = false;
   #nowMs = 0;
   #isAttemptTraced = false;
+  /** One function for all turns. */
+  readonly #runTurnBound = (): void => this.#runTurn();
 
   constructor(
     environment: Environment,
@@ -201,7 +203,7 @@ export class Dispatcher implements LinkOwner {
 
   #schedule(): void {
     this.#isScheduled = true;
-    this.#clock.defer(() => this.#runTurn());
+    this.#clock.defer(this.#runTurnBound);
   }
 
   #runTurn(): void {

@@ -24,7 +24,18 @@ const CODE_OF_CAUSE: ReadonlyMap<string, KVErrorCode> = new Map<string, KVErrorC
   ['lookupFailed', 'KV_META_UNAVAILABLE'],
 ]);
 
-export function expiryOf(operation: Operation, isMetaReachable: boolean): Expiry {
+/** What is known of the metadata server. */
+export interface Knowledge {
+  readonly isMetaReachable: boolean;
+  readonly isReady: boolean;
+}
+
+export function expiryOf(operation: Operation, { isMetaReachable, isReady }: Knowledge): Expiry {
+  if (!isReady && operation.state === State.queued) {
+    return isMetaReachable
+      ? { code: 'KV_NOT_READY', what: 'the range index is not there yet' }
+      : { code: 'KV_META_UNAVAILABLE', what: 'no metadata server answers' };
+  }
   switch (operation.state) {
     case State.sent:
       return { code: 'KV_TIMEOUT', what: 'no answer within the time budget' };

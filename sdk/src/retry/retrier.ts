@@ -127,7 +127,7 @@ export class Retrier {
     const { link, state } = operation;
     const { settler } = this.#parts;
     settler.nameRequest(operation);
-    const { code, what, cause } = expiryOf(operation, this.#parts.routing.isMetaReachable);
+    const { code, what, cause } = expiryOf(operation, this.#parts.routing);
     settler.fail(operation, failureOf(operation, code, what, { cause }));
     if (state === State.sent) link?.cancel(operation);
   }

@@ -27,6 +27,8 @@ export class Routing {
   readonly #parts: RoutingParts;
   /** Whether the metadata server is connected; kept by the index feed. */
   isMetaReachable = false;
+  /** Whether the index has been there once. */
+  isReady = false;
 
   constructor(parts: RoutingParts) {
     this.#parts = parts;

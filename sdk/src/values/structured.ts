@@ -16,6 +16,7 @@ const FIXSTR = 0xa0;
 const FIXSTR_END = 0xc0;
 const STR8 = 0xd9;
 const STR16 = 0xda;
+const UNUSED = 0xc1;
 
 export function packStructured(value: unknown): Uint8Array {
   const type = typeof value;
@@ -32,13 +33,19 @@ export function packStructured(value: unknown): Uint8Array {
 }
 
 export function unpackStructured(view: Buffer): unknown {
+  // The reader takes an unused byte for a value of its own, and nothing at all for another.
+  if (view.length === 0 || view[0] === UNUSED) throw malformed(undefined);
   const textAt = textStart(view);
   if (textAt > 0) return view.toString('utf8', textAt, view.length);
   try {
     return rich.unpack(view);
   } catch (cause) {
-    throw new KVError('KV_DECODE', 'value is not what the structured codec writes', { cause });
+    throw malformed(cause);
   }
+}
+
+function malformed(cause: unknown): KVError {
+  return new KVError('KV_DECODE', 'value is not what the structured codec writes', { cause });
 }
 
 /** Where the text begins when the whole value is one text of up to 64 KiB; else 0. */
