@@ -114,5 +114,5 @@ export async function measureStore(ms: number): Promise<Row[]> {
     operations: GROUP,
     run: () => writer.write(),
   };
-  return runTasks([append, ...readTasks(store, namespace, arena)], ms);
+  return await runTasks([append, ...readTasks(store, namespace, arena)], ms);
 }
