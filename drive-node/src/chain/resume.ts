@@ -146,23 +146,36 @@ export class Resumer {
       return;
     }
     replica.acknowledged = Math.max(replica.acknowledged, answer.acknowledged);
-    await this.resend(replica, token, answer.sequence + 1);
+    await this.openLink(replica, token, answer.sequence + 1);
     if (!this.isCurrent(replica, token)) return;
-    replica.link = LinkState.open;
     this.#parts.committer.expect(replica);
     this.#parts.committer.advance(replica);
   }
 
-  /** Sends everything from a sequence on again. Returns in the turn in which nothing is left. */
-  async resend(replica: Replica, token: number, from: number): Promise<void> {
-    for (let sequence = from; sequence <= replica.last; sequence++) {
+  /**
+   * Sends everything from a sequence on again, and lets new updates flow. The link opens in the very
+   * turn in which nothing is left to send: a write that came in between would never be sent.
+   */
+  async openLink(replica: Replica, token: number, from: number): Promise<void> {
+    let next = from;
+    while (next <= replica.last) {
+      next = await this.#resend(replica, token, next);
+      if (!this.isCurrent(replica, token)) return;
+    }
+    replica.link = LinkState.open;
+  }
+
+  /** Returns the first sequence that it did not send. */
+  async #resend(replica: Replica, token: number, from: number): Promise<number> {
+    let sequence = from;
+    for (; sequence <= replica.last; sequence++) {
       const write = replica.pending.at(sequence);
       if (write?.record !== undefined) {
         this.#parts.forwarder.send(replica, write.record, write.flush);
         continue;
       }
       const past = await findPast(this.#parts.store, replica, sequence);
-      if (!this.isCurrent(replica, token)) return;
+      if (!this.isCurrent(replica, token)) return sequence;
       if (past === undefined) {
         throw new HistoryGapError(
           `successor ${replica.role.successor} lacks sequence ${sequence} of ${replica.last}, ` +
@@ -171,6 +184,7 @@ export class Resumer {
       }
       this.#parts.forwarder.send(replica, past.record, past.flush);
     }
+    return sequence;
   }
 
   /** The successor is ahead: its records become ours, under their own numbers. */

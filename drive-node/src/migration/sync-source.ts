@@ -16,7 +16,7 @@ import {
 } from '@piton/protocol';
 import type { Resumer } from '../chain/resume.ts';
 import type { ScanPage, Store } from '../engine/store.ts';
-import { LinkState, type Replica } from '../ranges/replica.ts';
+import type { Replica } from '../ranges/replica.ts';
 import type { PeerLinks } from '../shell/host.ts';
 
 const PAGE_ENTRIES_MAX = 500;
@@ -57,9 +57,8 @@ export class SyncSource {
     const connection = this.#connection(replica);
     const base = replica.committed;
     const opened = this.#sendPage(connection, replica, base, emptyPage(replica), true);
-    await this.#parts.resumer.resend(replica, token, base + 1);
+    await this.#parts.resumer.openLink(replica, token, base + 1);
     this.#check(replica, token);
-    replica.link = LinkState.open;
     this.#parts.flush();
     await opened;
     const entries = await this.#copyPages(connection, replica, token, base);

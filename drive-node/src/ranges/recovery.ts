@@ -111,7 +111,8 @@ function takeReplayed(replica: Replica, record: LogRecord, place: Place, nowMs: 
       nowMs,
     );
   }
-  if (record.sequence !== replica.last + 1) return;
+  if (record.sequence <= replica.last) return;
+  if (record.sequence > replica.last + 1) forgetBeforeGap(replica, record.sequence - 1);
   replica.last = record.sequence;
   replica.pending.add({
     sequence: record.sequence,
@@ -125,4 +126,11 @@ function takeReplayed(replica: Replica, record: LogRecord, place: Place, nowMs: 
     older: undefined,
     bucket: bucketOf(record.key),
   });
+}
+
+/** Only committed records ever leave the log: what lies before a gap is committed. */
+function forgetBeforeGap(replica: Replica, sequence: number): void {
+  while (replica.pending.first() !== undefined) replica.pending.shift();
+  replica.committed = sequence;
+  replica.acknowledged = sequence;
 }

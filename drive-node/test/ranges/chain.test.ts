@@ -8,7 +8,7 @@ import {
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { deadline } from '../shell/deadline.ts';
-import { record, type SimClient, World } from './world.ts';
+import { record, type SimClient, type SimDrive, World } from './world.ts';
 
 const test = suite('chains');
 const key = (number: number): string => `key-${String(number).padStart(4, '0')}`;
@@ -165,13 +165,11 @@ test(
   'a drive that is not complete refuses to serve, whatever it is told',
   deadline(5000, async () => {
     const { world } = await chainOf(['a'], ['b']);
-    const drive = world.drives.get('b');
+    const drive = world.drives.get('b') as SimDrive;
     const wrong = record(1, 2, ['b']);
     let failure: unknown;
     await world.sim.until(
-      (
-        drive?.host.install({ record: wrong, addresses: [], isNew: false }) as Promise<unknown>
-      ).catch((error) => {
+      drive.host.install({ record: wrong, addresses: [], isNew: false }).catch((error) => {
         failure = error;
       }),
     );

@@ -16,7 +16,6 @@ import {
   indexVersion,
   keyspaceId,
   MemberState,
-  messages,
   NodeKind,
   Opcode,
   OperationCode,
@@ -31,8 +30,10 @@ import {
   Status,
   serve,
 } from '@piton/protocol';
+import { MemoryDisk } from '../../src/engine/disk/memory-disk.ts';
 import { createMemoryStore } from '../../src/engine/memory-store.ts';
-import type { Store } from '../../src/engine/store.ts';
+import { openLogStore } from '../../src/engine/open-log-store.ts';
+import type { Owner, Store } from '../../src/engine/store.ts';
 import { openRanges, type RangeHost } from '../../src/ranges/range-host.ts';
 import { PeerPool } from '../../src/shell/network/peer-pool.ts';
 
@@ -85,9 +86,48 @@ export function record(
 export class World {
   readonly sim: SimWorld;
   readonly drives: Map<string, SimDrive> = new Map();
+  /** The drives' devices, when their stores are real logs. */
+  readonly disks: Map<string, MemoryDisk> | undefined;
+  readonly #lives: Map<string, number> = new Map();
 
-  constructor(seed: number = 1) {
+  constructor(seed: number = 1, options: { hasDisks?: boolean } = {}) {
     this.sim = new SimWorld({ seed });
+    this.disks = options.hasDisks === true ? new Map() : undefined;
+  }
+
+  /** kill -9, or the power goes: unflushed writes are lost, whole or in part. */
+  crash(name: string, kind: 'process' | 'power'): void {
+    const drive = this.drives.get(name) as SimDrive;
+    this.drives.delete(name);
+    const disk = this.disks?.get(name) as MemoryDisk;
+    if (kind === 'power') disk.crash();
+    else disk.processCrash();
+    this.sim.crash(name);
+    void drive.host.stop();
+    drive.pool.stop();
+  }
+
+  /** Starts a crashed drive again on its device and tells it what it holds. */
+  async restart(name: string, records: readonly RangeRecord[]): Promise<void> {
+    const [drive] = await this.start(name);
+    await this.sim.until(drive?.host.startServing(records, [], indexVersion(1)) as Promise<void>);
+  }
+
+  async #openStore(name: string, environment: Environment, owner: Owner): Promise<Store> {
+    if (this.disks === undefined) return createMemoryStore({ clock: environment.clock, owner });
+    const disk = this.disks.get(name) ?? new MemoryDisk(() => this.sim.random());
+    this.disks.set(name, disk);
+    return openLogStore({
+      directory: `/${name}`,
+      disk,
+      owner,
+      clock: environment.clock,
+      random: environment.random,
+      identity: { clusterId: CLUSTER, driveId: name },
+      capacityBytes: 256 * 1024 * 1024,
+      cacheBytes: 4 * 1024 * 1024,
+      checkpointBytes: 64 * 1024,
+    });
   }
 
   async start(...names: string[]): Promise<SimDrive[]> {
@@ -103,11 +143,13 @@ export class World {
 
   async #startDrive(name: string): Promise<SimDrive> {
     const environment = this.sim.environmentFor(name);
+    const life = (this.#lives.get(name) ?? 0) + 1;
+    this.#lives.set(name, life);
     const self: Self & { cluster: typeof CLUSTER } = {
       kind: NodeKind.drive,
       node: name,
       cluster: CLUSTER,
-      incarnation: 1,
+      incarnation: life,
       software: 'test',
     };
     let host: RangeHost | undefined;
@@ -137,7 +179,7 @@ export class World {
         reportTrouble: (message) => trouble.push(message),
       },
       async (owner) => {
-        store = createMemoryStore({ clock: environment.clock, owner });
+        store = await this.#openStore(name, environment, owner);
         return store;
       },
     );
@@ -154,11 +196,11 @@ export class World {
       },
       opened: (connection) => pool.opened(connection),
     });
-    await host.startServing([], [], indexVersion(0));
+    if (life === 1) await host.startServing([], [], indexVersion(0));
     const address = {
       drive: driveId(name),
       address: server.address,
-      incarnation: incarnation(1),
+      incarnation: incarnation(life),
     };
     const drive = {
       name,
@@ -204,6 +246,7 @@ export class SimClient {
   readonly #environment: Environment;
   readonly #connections: Map<string, Connection> = new Map();
   readonly #waiting: Map<number, (outcome: Outcome) => void> = new Map();
+  readonly #lost: Map<Connection, ((nothing: undefined) => void)[]> = new Map();
 
   static async make(world: World, name: string): Promise<SimClient> {
     return new SimClient(world, name);
@@ -229,7 +272,13 @@ export class SimClient {
         incarnation: 0,
         software: 'test',
       },
-      handlers: { frame: (_, frame) => this.#take(frame), closed: () => {} },
+      handlers: {
+        frame: (_, frame) => this.#take(frame),
+        closed: (connection) => {
+          for (const tell of this.#lost.get(connection) ?? []) tell(undefined);
+          this.#lost.delete(connection);
+        },
+      },
     });
     this.#connections.set(drive, connection);
     return connection;
@@ -294,6 +343,24 @@ export class SimClient {
     return outcomes;
   }
 
+  /** One attempt: undefined when the connection was lost, or could not be made. */
+  async tryOnce(drive: string, operation: Partial<OperationInput>): Promise<Outcome | undefined> {
+    try {
+      const [outcome] = await this.send(drive, [operation]);
+      const connection = await this.connect(drive);
+      const lost = new Promise<undefined>((resolve) => this.#onLost(connection, resolve));
+      return await Promise.race([outcome as Promise<Outcome>, lost]);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #onLost(connection: Connection, tell: (nothing: undefined) => void): void {
+    const listeners = this.#lost.get(connection) ?? [];
+    listeners.push(tell);
+    this.#lost.set(connection, listeners);
+  }
+
   async one(drive: string, operation: Partial<OperationInput>): Promise<Outcome> {
     const run = async (): Promise<Outcome> => {
       const [outcome] = await this.send(drive, [operation]);
@@ -345,5 +412,3 @@ export class SimClient {
     return this.one(drive, { code, key: utf8(key), increment: by, writeNumber, ...more });
   }
 }
-
-export { messages };
