@@ -1,7 +1,12 @@
 // What a lower bound says: the number, where it comes from, in words, and enough to check it again without trust.
 
 export type Proof =
-  | { readonly kind: 'sum'; readonly resource: string; readonly total: string; readonly capacity: number }
+  | {
+      readonly kind: 'sum';
+      readonly resource: string;
+      readonly total: string;
+      readonly capacity: number;
+    }
   | { readonly kind: 'inventory'; readonly resource: string; readonly total: string }
   | { readonly kind: 'clique'; readonly items: readonly number[] }
   | {

@@ -6,8 +6,8 @@
 // tried (Martello-Toth thresholds, rounding steps, and the function of Carlier, Clautiaux and Moukrim), all in whole numbers:
 // an item's weight is rounded down, so each claim is exact.
 
-import type { Packing } from '../packing/packing.ts';
 import type { Budget } from '../packing/budget.ts';
+import type { Packing } from '../packing/packing.ts';
 import type { Bound, Proof } from './bound.ts';
 
 type Shape = 'threshold' | 'steps' | 'ccm';
@@ -44,7 +44,8 @@ export function itemWeights(
   const result = new Float64Array(columns[0]!.length);
   for (let i = 0; i < result.length; i++) {
     let share = 0;
-    for (let r = 0; r < weights.length; r++) share += (weights[r]! * columns[r]![i]!) / capacity[r]!;
+    for (let r = 0; r < weights.length; r++)
+      share += (weights[r]! * columns[r]![i]!) / capacity[r]!;
     // A share that is a dyadic number is exact; any other loses one unit to stay on the safe side of rounding.
     const scaled = share * WEIGHT_UNITS;
     const whole = Math.floor(scaled + 2 ** -16);
@@ -64,7 +65,8 @@ export function dualValue(shape: Shape, parameter: number, capacity: number, x: 
     return scaled % capacity === 0 ? x * parameter : Math.floor(scaled / capacity) * capacity;
   }
   const half = capacity / 2;
-  if (x > half) return 2 * (Math.floor(capacity / parameter) - Math.floor((capacity - x) / parameter));
+  if (x > half)
+    return 2 * (Math.floor(capacity / parameter) - Math.floor((capacity - x) / parameter));
   return x === half ? Math.floor(capacity / parameter) : 2 * Math.floor(x / parameter);
 }
 

@@ -1,8 +1,8 @@
 // Sum bounds: what all ranges need together, against what drives offer together. The bound of the source paper, for equal
 // drives; with different drives the k largest capacities of each resource must reach that resource's total.
 
-import type { Packing } from '../packing/packing.ts';
 import { formatQuantity } from '../model/units.ts';
+import type { Packing } from '../packing/packing.ts';
 import { type Bound, ceilDivide } from './bound.ts';
 
 function inWords(resource: string, total: bigint, capacity: number, drives: number): string {
@@ -36,7 +36,9 @@ export function inventoryBounds(
   capacities: readonly ArrayLike<number>[],
 ): Bound[] {
   return resources.map((resource, r) => {
-    const sorted = Float64Array.from(capacities, (capacity) => capacity[r]!).sort().reverse();
+    const sorted = Float64Array.from(capacities, (capacity) => capacity[r]!)
+      .sort()
+      .reverse();
     let missing = totals[r]!;
     let drives = 0;
     while (missing > 0n && drives < sorted.length) missing -= BigInt(sorted[drives++]!);

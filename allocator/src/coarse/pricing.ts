@@ -115,11 +115,6 @@ class Knapsack {
 }
 
 /** Patterns worth more than `worth`, best first, and the proven maximum. */
-export function priceOut(
-  items: Items,
-  values: Float64Array,
-  steps: number,
-  worth: number,
-): Priced {
+export function priceOut(items: Items, values: Float64Array, steps: number, worth: number): Priced {
   return new Knapsack(items, values, steps, worth).run();
 }

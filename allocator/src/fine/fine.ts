@@ -1,8 +1,8 @@
 // The fine case on a given set of bins: fixed items stay, heavy items are spread, arcs divide the rest, overloads are mended,
 // index entries coalesced. Several thresholds for "heavy" are tried, the most index-saving one first.
 
-import { type Bins, binLoads, countRuns, isFeasible, type Packing } from '../packing/packing.ts';
 import type { Budget } from '../packing/budget.ts';
+import { type Bins, binLoads, countRuns, isFeasible, type Packing } from '../packing/packing.ts';
 import { placeByArcs } from './arcs.ts';
 import { coalesce } from './coalesce.ts';
 import { heavyItems, residual, spread } from './heavy.ts';

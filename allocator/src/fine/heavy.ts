@@ -29,7 +29,13 @@ export function heavyItems(packing: Packing, bins: Bins, threshold: number): Int
 }
 
 /** Load after adding item i to bin b as share of capacity, in the resource where it is highest. */
-function fillAfter(packing: Packing, bins: Bins, loads: Float64Array[], i: number, b: number): number {
+function fillAfter(
+  packing: Packing,
+  bins: Bins,
+  loads: Float64Array[],
+  i: number,
+  b: number,
+): number {
   let fill = 0;
   for (let r = 0; r < loads.length; r++) {
     const after = (loads[r]![b]! + packing.demand[r]![i]!) / Math.max(1, bins.capacity[r]![b]!);

@@ -4,8 +4,8 @@
 // two change, so nothing that was right becomes wrong. Single-item moves all over the cluster would do too, but they
 // multiply index entries by thirty; runs between two drives cost a handful.
 
-import { type Bins, binLoads, type Packing } from '../packing/packing.ts';
 import type { Budget } from '../packing/budget.ts';
+import { type Bins, binLoads, type Packing } from '../packing/packing.ts';
 import { Sequence, type Target } from './split.ts';
 import { correctSplit } from './transfers.ts';
 

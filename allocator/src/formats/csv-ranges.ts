@@ -197,9 +197,11 @@ class CsvReader {
   #takeField(columns: Columns, row: number, name: string): void {
     switch (name) {
       case 'start':
-        return this.#takeKey(columns.keys, 2 * row);
+        this.#takeKey(columns.keys, 2 * row);
+        return;
       case 'end':
-        return this.#takeKey(columns.keys, 2 * row + 1);
+        this.#takeKey(columns.keys, 2 * row + 1);
+        return;
       case 'bytes':
         columns.bytes[row] = this.#number(parseBytes, 'bytes such as 1048576 or 64MiB');
         return;
@@ -242,14 +244,12 @@ class CsvReader {
       return;
     }
     const key = keyFromText(this.#fieldText());
-    if (key === undefined) this.#refuse(expectedButGot('a key in hex or base64', this.#fieldText()));
+    if (key === undefined)
+      this.#refuse(expectedButGot('a key in hex or base64', this.#fieldText()));
     keys.setBytes(slot, key);
   }
 
-  #number(
-    parse: (text: string, rounding: 'up') => number | undefined,
-    expected: string,
-  ): number {
+  #number(parse: (text: string, rounding: 'up') => number | undefined, expected: string): number {
     const length = this.#fieldTo - this.#fieldFrom;
     if (this.#quoted === undefined && length > 0 && length <= 15) {
       let value = 0;

@@ -3,8 +3,8 @@
 // Quantities may be numbers or strings with units. JSON.parse gives no positions, so the place of a fault is found again
 // by looking for the n-th entry's text; a fault of syntax is located by the position that the parser reports.
 
-import { expectedButGot, InputError, type InputPlace } from '../model/errors.ts';
 import type { Drive, DriveSet, DriveState, DriveType } from '../model/drives.ts';
+import { expectedButGot, InputError, type InputPlace } from '../model/errors.ts';
 import { parseBytes, parseRate } from '../model/units.ts';
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -53,7 +53,9 @@ class Line {
     const value = this.row[name];
     const parse = isRate ? parseRate : parseBytes;
     const parsed =
-      typeof value === 'number' || typeof value === 'string' ? parse(String(value), 'up') : undefined;
+      typeof value === 'number' || typeof value === 'string'
+        ? parse(String(value), 'up')
+        : undefined;
     return parsed ?? this.refuse(name, expectedButGot(`${name} with a unit`, String(value)));
   }
 

@@ -56,11 +56,20 @@ export interface PlanJson {
     readonly per_drive: number;
     readonly reduction: number;
   };
-  readonly utilisation: readonly { readonly resource: string; readonly mean: number; readonly max: number }[];
+  readonly utilisation: readonly {
+    readonly resource: string;
+    readonly mean: number;
+    readonly max: number;
+  }[];
   readonly bounds: readonly Bound[];
   readonly curve: readonly CurvePoint[];
   readonly drives: readonly PlanDriveJson[];
-  readonly unplaced: readonly { readonly start: string; readonly end: string; readonly reason: string; readonly remedy: string }[];
+  readonly unplaced: readonly {
+    readonly start: string;
+    readonly end: string;
+    readonly reason: string;
+    readonly remedy: string;
+  }[];
   readonly placements: readonly PlacementJson[];
   readonly moves?: readonly MoveJson[];
 }
@@ -94,7 +103,8 @@ export function indexBytes(ranges: Ranges, runs: readonly Run[], copies: number)
   for (const run of runs) {
     const key = ranges.keys.bytes(2 * run.from);
     let shared = 0;
-    while (shared < key.length && shared < before.length && key[shared] === before[shared]) shared++;
+    while (shared < key.length && shared < before.length && key[shared] === before[shared])
+      shared++;
     bytes += 2 + (key.length - shared) + 4 * copies;
     before = Uint8Array.from(key);
   }
@@ -215,7 +225,14 @@ export function parsePlan(text: string, file: string): PlanJson {
     return refuse(`expected a plan in JSON: ${(error as Error).message}`);
   }
   if (value?.format !== 'allocator-plan/1') refuse('expected format "allocator-plan/1"');
-  for (const name of ['resources', 'bounds', 'drives', 'unplaced', 'placements', 'headroom'] as const) {
+  for (const name of [
+    'resources',
+    'bounds',
+    'drives',
+    'unplaced',
+    'placements',
+    'headroom',
+  ] as const) {
     if (!Array.isArray(value[name])) refuse(`expected a list named ${name}`);
   }
   value.placements.forEach((placement, k) => {

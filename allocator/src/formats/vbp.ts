@@ -2,8 +2,8 @@
 // with its demands and how often it occurs. Items become ranges named by their number, so that every other part of the
 // allocator, from the bounds to the plan, works on them without a special case.
 
-import { expectedButGot, InputError } from '../model/errors.ts';
 import type { DriveSet } from '../model/drives.ts';
+import { expectedButGot, InputError } from '../model/errors.ts';
 import { KeyTable } from '../model/keys.ts';
 import type { Ranges } from '../model/ranges.ts';
 
@@ -78,7 +78,9 @@ export function parseVbp(text: string, file: string): VectorInstance {
     if (demands[0]!.length + copies > ITEMS_MAX) {
       throw new InputError({ file, line: t + 4, column: 1 }, `expected at most ${ITEMS_MAX} items`);
     }
-    for (let c = 0; c < copies; c++) row.forEach((value, r) => demands[r]!.push(value));
+    for (let c = 0; c < copies; c++) {
+      for (const [r, value] of row.entries()) demands[r]!.push(value);
+    }
   }
   return vectorInstance(
     capacity,

@@ -16,7 +16,13 @@ export interface Instance {
 
 type Rows = number[][];
 
-function finish(name: string, capacity: number[], rows: Rows, random: Random, optimum?: number): Instance {
+function finish(
+  name: string,
+  capacity: number[],
+  rows: Rows,
+  random: Random,
+  optimum?: number,
+): Instance {
   random.shuffle(rows);
   const demands = capacity.map((_, r) => Float64Array.from(rows, (row) => row[r]!));
   return { name, capacity, demands, ...(optimum !== undefined && { optimum }) };
@@ -52,12 +58,10 @@ function tripletRows(random: Random, triplets: number, d: number, isFlat: boolea
     const three: Rows = [[], [], []];
     for (let r = 0; r < d; r++) {
       const a = isFlat ? random.between(38, 49) : random.between(25, 50);
-      const b = isFlat
-        ? random.between(25, Math.floor((100 - a) / 2))
-        : random.between(25, 50);
+      const b = isFlat ? random.between(25, Math.floor((100 - a) / 2)) : random.between(25, 50);
       const parts = [a, b, 100 - a - b];
       random.shuffle(parts);
-      three.forEach((row, k) => row.push(parts[k]!));
+      for (const [k, row] of three.entries()) row.push(parts[k]!);
     }
     rows.push(...three);
   }
@@ -87,7 +91,12 @@ export function capraraToth(kind: number, n: number, seed: number): Instance {
     const rows = uniformRows(random, n, 2, 100, 400);
     const sums = [0, 1].map((r) => rows.reduce((sum, row) => sum + row[r]!, 0));
     const k = Math.max(...sums.map((sum) => Math.ceil(sum / 1000)));
-    return finish(name, sums.map((sum) => Math.ceil(sum / k)), rows, random);
+    return finish(
+      name,
+      sums.map((sum) => Math.ceil(sum / k)),
+      rows,
+      random,
+    );
   }
   if (kind !== 10) throw new RangeError(`expected a class from 1 to 10, got ${kind}`);
   const triplets = Math.floor(n / 3);
@@ -170,6 +179,7 @@ export function mommessin(kind: string, n: number, d: number, seed: number): Ins
     );
   }
   const means = NORMAL[kind];
-  if (means === undefined) throw new RangeError(`expected a class P1-P9, I1-I6, TF or TC, got ${kind}`);
+  if (means === undefined)
+    throw new RangeError(`expected a class P1-P9, I1-I6, TF or TC, got ${kind}`);
   return make(100, fewLargeRows(random, n, d, means));
 }

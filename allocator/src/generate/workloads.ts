@@ -209,7 +209,9 @@ export function drift(start: Workload, steps: number, seed: number): Workload[] 
       column.map((value, i) => Math.floor(value * Math.exp(level[i]!) * heat(i)));
     list.push({
       name: `${start.name}-step-${step + 1}`,
-      bytes: start.bytes.map((value, i) => Math.floor(value * (1 + 0.002 * (step + 1) * (level[i]! > 0 ? 1 : 0.5)))),
+      bytes: start.bytes.map((value, i) =>
+        Math.floor(value * (1 + 0.002 * (step + 1) * (level[i]! > 0 ? 1 : 0.5))),
+      ),
       readBps: scale(start.readBps),
       writeBps: scale(start.writeBps),
     });

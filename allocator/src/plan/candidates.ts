@@ -57,7 +57,11 @@ export class Candidates {
   }
 }
 
-function toCandidate(source: Drive | DriveType, id: string, headroom: readonly number[]): Candidate {
+function toCandidate(
+  source: Drive | DriveType,
+  id: string,
+  headroom: readonly number[],
+): Candidate {
   const { zone, capacity, maxRanges, cost } = source;
   const usable = Array.from(usableCapacity(capacity, headroom));
   return { id, zone, capacity, usable, maxRanges, cost };
@@ -111,6 +115,11 @@ export function splitByZone(candidates: Candidates, replicas: number): Candidate
   const count = Math.min(candidates.list.length, Math.max(replicas, ARTIFICIAL_ZONES_MAX));
   return Array.from(
     { length: count },
-    (_, z) => new Candidates(candidates.list.filter((_drive, k) => k % count === z), undefined, typeMax),
+    (_, z) =>
+      new Candidates(
+        candidates.list.filter((_drive, k) => k % count === z),
+        undefined,
+        typeMax,
+      ),
   );
 }

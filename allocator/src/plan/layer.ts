@@ -3,7 +3,7 @@
 // Supply is either any number of equal drives or a list of different ones. Few large ranges per drive on equal drives are the coarse
 // case; everything else is fine. The number of drives starts at the lower bound and goes up by growing strides.
 
-import { bestBound, type Bound } from '../bounds/bound.ts';
+import { type Bound, bestBound } from '../bounds/bound.ts';
 import { cliqueBound } from '../bounds/clique.ts';
 import { dualFeasibleBound } from '../bounds/dual-feasible.ts';
 import { inventoryBounds, sumBounds } from '../bounds/sums.ts';
@@ -66,7 +66,11 @@ function renumber(binOf: Int32Array): number {
   return names.size;
 }
 
-export function layerBounds(layer: Layer, packing: Packing, capacity: readonly number[]): Bound[] {
+export function layerBounds(
+  layer: Pick<Layer, 'resources' | 'budget'>,
+  packing: Packing,
+  capacity: readonly number[],
+): Bound[] {
   const bounds = sumBounds(packing, layer.resources, capacity);
   if (packing.count === 0 || largestShare(packing, capacity) < 0.05) return bounds;
   const clique = packing.count <= 200_000 ? cliqueBound(packing, capacity) : undefined;

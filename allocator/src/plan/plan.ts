@@ -4,7 +4,7 @@
 // their parts first and each zone is a packing of its own (replicas/zones.ts). The result names, for every range, its chain from
 // head to tail.
 
-import { bestBound, type Bound, ceilDivide } from '../bounds/bound.ts';
+import { type Bound, bestBound, ceilDivide } from '../bounds/bound.ts';
 import { inventoryBounds } from '../bounds/sums.ts';
 import { InfeasibleError } from '../model/errors.ts';
 import { type Ranges, rangeName } from '../model/ranges.ts';
@@ -12,9 +12,9 @@ import { formatQuantity } from '../model/units.ts';
 import { Budget } from '../packing/budget.ts';
 import { exactSum } from '../packing/packing.ts';
 import { dealToParts, partsOf, zoneShares } from '../replicas/zones.ts';
-import { type Demand, demandOf, pick, pickJoins, wholeDemand } from './demand.ts';
-import { packOnSupply, type Placed } from './placing.ts';
 import { type Candidates, candidatesOf, splitByZone } from './candidates.ts';
+import { type Demand, demandOf, pick, pickJoins, wholeDemand } from './demand.ts';
+import { type Placed, packOnSupply } from './placing.ts';
 import type {
   CurvePoint,
   Plan,
@@ -58,7 +58,12 @@ function copiesOf(ranges: Ranges, replicas: number, i: number): number {
 }
 
 /** Positions of the given ranges that want `copies` replicas. */
-function withCopies(ranges: Ranges, replicas: number, placeable: Int32Array, copies: number): Int32Array {
+function withCopies(
+  ranges: Ranges,
+  replicas: number,
+  placeable: Int32Array,
+  copies: number,
+): Int32Array {
   return placeable.filter((i) => copiesOf(ranges, replicas, i) === copies);
 }
 
@@ -99,12 +104,7 @@ class Planner {
   }
 
   run(): Plan {
-    const unplaced = findUnplaceable(
-      this.#ranges,
-      this.#whole,
-      this.#resources,
-      this.#candidates,
-    );
+    const unplaced = findUnplaceable(this.#ranges, this.#whole, this.#resources, this.#candidates);
     const skip = new Set(unplaced.map((entry) => entry.range));
     const placeable = new Int32Array(this.#ranges.count)
       .map((_, i) => i)
@@ -132,7 +132,7 @@ class Planner {
   }
 
   #pack(columns: readonly Float64Array[], at: Int32Array, candidates: Candidates): Placed {
-    const { ranges } = { ranges: this.#ranges };
+    const ranges = this.#ranges;
     const layer = {
       columns,
       joins: pickJoins(ranges.joins, at),
@@ -247,7 +247,9 @@ class Planner {
       let useful = 0n;
       for (const zone of zones) {
         const capacity = zone.finite().reduce((sum, usable) => sum + BigInt(usable[r]!), 0n);
-        useful += capacity < single ? capacity : single;
+        // Math.min takes no bigints.
+        if (capacity < single) useful += capacity;
+        else useful += single;
       }
       if (useful >= single * BigInt(most)) return;
       const missing = formatQuantity(resource, Number(single * BigInt(most) - useful));

@@ -45,7 +45,11 @@ export interface Replan {
   readonly after: readonly (readonly number[])[];
 }
 
-function clusterDrives(input: PlanInput, headroom: readonly number[], known: Set<string>): ClusterDrive[] {
+function clusterDrives(
+  input: PlanInput,
+  headroom: readonly number[],
+  known: Set<string>,
+): ClusterDrive[] {
   const drives: ClusterDrive[] = input.drives.drives.map((drive) => ({
     id: drive.id,
     zone: drive.zone,
@@ -115,7 +119,9 @@ class Replanner {
     const { ordered, stuck } = orderMoves(state, this.#netMoves(), limits);
     for (const move of stuck) {
       state.move(move.copy, move.from);
-      this.#unsolved.push(`a copy could not reach ${state.drives[move.to]!.id}: no order of moves has room for it`);
+      this.#unsolved.push(
+        `a copy could not reach ${state.drives[move.to]!.id}: no order of moves has room for it`,
+      );
     }
     const bytesMoved = ordered.reduce((sum, move) => sum + state.demand(0, move.copy), 0);
     return {
@@ -141,7 +147,9 @@ class Replanner {
       const capacity = open.reduce((sum, d) => sum + state.drives[d]!.usable[r]!, 0);
       const level = total / Math.max(1, capacity) + (this.#options.threshold ?? 0.02);
       return Float64Array.from(state.drives, (drive) =>
-        this.#options.isBalancing ? Math.min(drive.usable[r]!, level * drive.usable[r]!) : drive.usable[r]!,
+        this.#options.isBalancing
+          ? Math.min(drive.usable[r]!, level * drive.usable[r]!)
+          : drive.usable[r]!,
       );
     });
   }
@@ -192,7 +200,8 @@ class Replanner {
       const inZone = this.#state.drives.findIndex((drive) => drive.zone === candidate);
       return !this.#state.clashes(copy, inZone);
     });
-    const prefix = zone !== undefined && /^z[0-9]+$/.test(zone) ? `${type.model}-${zone}` : type.model;
+    const prefix =
+      zone !== undefined && /^z[0-9]+$/.test(zone) ? `${type.model}-${zone}` : type.model;
     while (this.#state.drives.some((drive) => drive.id === `${prefix}-${n}`)) n++;
     const usable = Array.from(usableCapacity(type.capacity, this.#headroom));
     const drive = { ...type, id: `${prefix}-${n}`, zone: zone ?? type.zone, usable, isOpen: true };
@@ -202,7 +211,8 @@ class Replanner {
   }
 
   #isSpent(bytes: number): boolean {
-    const { moveBytesMax = Number.POSITIVE_INFINITY, movesMax = Number.POSITIVE_INFINITY } = this.#options;
+    const { moveBytesMax = Number.POSITIVE_INFINITY, movesMax = Number.POSITIVE_INFINITY } =
+      this.#options;
     return this.#bytesMoved + bytes > moveBytesMax || this.#moves.length >= movesMax;
   }
 
@@ -332,7 +342,9 @@ class Replanner {
   #shrink(): void {
     const state = this.#state;
     const lists = state.copiesByDrive();
-    const order = state.drives.flatMap((drive, d) => (drive.isOpen && lists[d]!.length > 0 ? [d] : []));
+    const order = state.drives.flatMap((drive, d) =>
+      drive.isOpen && lists[d]!.length > 0 ? [d] : [],
+    );
     order.sort((a, b) => state.fill(a) - state.fill(b) || a - b);
     for (const d of order) {
       const copies = lists[d]!.filter((copy) => state.driveOf(copy) === d);

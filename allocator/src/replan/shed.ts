@@ -35,7 +35,11 @@ export function shedBound(
   return bound;
 }
 
-function covers(state: ClusterState, chosen: readonly number[], excess: readonly number[]): boolean {
+function covers(
+  state: ClusterState,
+  chosen: readonly number[],
+  excess: readonly number[],
+): boolean {
   return excess.every((need, r) => {
     if (need <= 0) return true;
     return chosen.reduce((sum, copy) => sum + state.demand(r, copy), 0) >= need;
@@ -56,7 +60,11 @@ function bytesOf(state: ClusterState, copies: readonly number[]): number {
 }
 
 /** Copies in falling order of what they free per byte, until all is covered, without the superfluous ones. */
-function greedy(state: ClusterState, copies: readonly number[], excess: readonly number[]): number[] {
+function greedy(
+  state: ClusterState,
+  copies: readonly number[],
+  excess: readonly number[],
+): number[] {
   const rated = copies.map((copy) => {
     const gain = gainOf(state, copy, excess);
     return { copy, rate: gain / (state.demand(BYTES, copy) + 1) };
@@ -72,7 +80,9 @@ function greedy(state: ClusterState, copies: readonly number[], excess: readonly
       missing[r]! -= state.demand(r, copy);
     });
   }
-  const large = [...chosen].sort((a, b) => state.demand(BYTES, b) - state.demand(BYTES, a) || a - b);
+  const large = [...chosen].sort(
+    (a, b) => state.demand(BYTES, b) - state.demand(BYTES, a) || a - b,
+  );
   for (const copy of large) {
     const fits = missing.every((need, r) => need + state.demand(r, copy) <= 0 || excess[r]! <= 0);
     if (!fits) continue;

@@ -3,8 +3,8 @@
 // A copy is a range on one position of its chain; number = position * ranges + range. The tail carries the reads. Drives that
 // are drained or unknown may lose copies but not receive any. Drives of an unlimited type join when nothing else helps.
 
-import type { PlannedDrive } from '../plan/types.ts';
 import type { Demand } from '../plan/demand.ts';
+import type { PlannedDrive } from '../plan/types.ts';
 
 export interface ClusterDrive extends PlannedDrive {
   /** Whether copies may come to this drive. */

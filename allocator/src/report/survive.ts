@@ -3,9 +3,9 @@
 // Carried out, not estimated: the lost copies are placed, largest first, on drives with room that hold no other copy of the
 // range and lie in no zone that does. What finds a place here proves that recovery is possible; a failure names what lacks.
 
+import type { Ranges } from '../model/ranges.ts';
 import { demandOf } from '../plan/demand.ts';
 import type { Plan } from '../plan/types.ts';
-import type { Ranges } from '../model/ranges.ts';
 import { ClusterState } from '../replan/state.ts';
 
 export interface Survival {
@@ -16,12 +16,25 @@ export interface Survival {
 
 function freshState(plan: Plan, ranges: Ranges): ClusterState {
   const demand = demandOf(ranges, plan.resources, plan.reads, plan.replicas);
-  const lengths = Uint8Array.from({ length: ranges.count }, (_, i) => ranges.replicas?.[i] || plan.replicas);
+  const lengths = Uint8Array.from(
+    { length: ranges.count },
+    (_, i) => ranges.replicas?.[i] || plan.replicas,
+  );
   const chains = plan.chains.map((chain) => chain.slice());
-  return new ClusterState(plan.drives.map((drive) => ({ ...drive, isOpen: true })), chains, demand, lengths);
+  return new ClusterState(
+    plan.drives.map((drive) => ({ ...drive, isOpen: true })),
+    chains,
+    demand,
+    lengths,
+  );
 }
 
-function roomFor(state: ClusterState, copy: number, isLost: (d: number) => boolean, from: number): number {
+function roomFor(
+  state: ClusterState,
+  copy: number,
+  isLost: (d: number) => boolean,
+  from: number,
+): number {
   const drives = state.drives.length;
   for (let step = 0; step < drives; step++) {
     const d = (from + step) % drives;
@@ -34,7 +47,12 @@ function roomFor(state: ClusterState, copy: number, isLost: (d: number) => boole
   return -1;
 }
 
-function lose(state: ClusterState, copies: number[], name: string, isLost: (d: number) => boolean): Survival {
+function lose(
+  state: ClusterState,
+  copies: number[],
+  name: string,
+  isLost: (d: number) => boolean,
+): Survival {
   copies.sort((a, b) => state.demand(0, b) - state.demand(0, a) || a - b);
   const undo: [number, number][] = [];
   let at = 0;

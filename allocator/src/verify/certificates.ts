@@ -100,7 +100,12 @@ function factsOf(plan: PlanJson, ranges: Ranges, drives: DriveSet): Facts {
   };
 }
 
-function proveSum(bound: Bound, facts: Facts, plan: PlanJson, resource: string): string | undefined {
+function proveSum(
+  bound: Bound,
+  facts: Facts,
+  plan: PlanJson,
+  resource: string,
+): string | undefined {
   if (bound.proof.kind !== 'sum') return 'wrong proof';
   if (resource === 'entries') {
     const proved = Math.ceil(facts.segments / bound.proof.capacity);
@@ -113,7 +118,12 @@ function proveSum(bound: Bound, facts: Facts, plan: PlanJson, resource: string):
   return proved >= BigInt(bound.drives) ? undefined : `the sum proves only ${proved}`;
 }
 
-function proveInventory(bound: Bound, facts: Facts, plan: PlanJson, resource: string): string | undefined {
+function proveInventory(
+  bound: Bound,
+  facts: Facts,
+  plan: PlanJson,
+  resource: string,
+): string | undefined {
   const r = plan.resources.indexOf(resource);
   if (r < 0 || facts.listed === undefined) return 'there is no list of drives';
   const sorted = facts.listed.map((capacity) => capacity[r]!).sort((a, b) => b - a);
@@ -136,7 +146,12 @@ function proveClique(items: readonly number[], bound: Bound, facts: Facts): stri
 }
 
 /** The three functions once more, written from their definitions, in exact arithmetic. */
-function functionValue(shape: string, parameter: bigint, capacity: bigint, x: bigint): [bigint, bigint] {
+function functionValue(
+  shape: string,
+  parameter: bigint,
+  capacity: bigint,
+  x: bigint,
+): [bigint, bigint] {
   if (shape === 'threshold') {
     const value = x + parameter > capacity ? capacity : x >= parameter ? x : 0n;
     return parameter * 2n > capacity ? [0n, 1n] : [value, capacity];
@@ -161,7 +176,10 @@ function proveFunction(bound: Bound, facts: Facts): string | undefined {
   let of = 1n;
   const count = facts.demand[0]!.length;
   for (let i = 0; i < count; i++) {
-    const share = weights.reduce((s, w, r) => s + (w * facts.demand[r]![i]!) / facts.capacity[r]!, 0);
+    const share = weights.reduce(
+      (s, w, r) => s + (w * facts.demand[r]![i]!) / facts.capacity[r]!,
+      0,
+    );
     const size = BigInt(Math.min(capacity, Math.floor(share * capacity + 2 ** -16)));
     const [value, most] = functionValue(shape, BigInt(parameter), BigInt(capacity), size);
     sum += value;
@@ -175,7 +193,8 @@ function provePrices(bound: Bound, facts: Facts): string | undefined {
   if (bound.proof.kind !== 'prices') return 'wrong proof';
   const { prices, perDrive } = bound.proof;
   const isFine = prices.every((price) => Number.isSafeInteger(price) && price >= 0);
-  if (!isFine || prices.length !== facts.demand[0]!.length) return 'one whole price per range is needed';
+  if (!isFine || prices.length !== facts.demand[0]!.length)
+    return 'one whole price per range is needed';
   const total = prices.reduce((sum, price) => sum + BigInt(price), 0n);
   const claimed = BigInt(bound.drives - 1) * BigInt(perDrive);
   if (total <= claimed) return 'the prices do not add up to the bound';

@@ -37,7 +37,8 @@ class Search {
     });
     this.#orders = capacity.map((_, r) =>
       [...worthy].sort(
-        (a, b) => prices[b]! / (demand[r]![b]! + 1e-9) - prices[a]! / (demand[r]![a]! + 1e-9) || a - b,
+        (a, b) =>
+          prices[b]! / (demand[r]![b]! + 1e-9) - prices[a]! / (demand[r]![a]! + 1e-9) || a - b,
       ),
     );
   }

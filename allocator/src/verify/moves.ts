@@ -27,8 +27,7 @@ export function checkMoves(
     Array.from(
       { length: resources },
       (_, r) =>
-        demand.base[r]![range]! +
-        (position === copiesOf(range) - 1 ? demand.tail[r]![range]! : 0),
+        demand.base[r]![range]! + (position === copiesOf(range) - 1 ? demand.tail[r]![range]! : 0),
     );
   const change = (id: string, amount: readonly number[], sign: number): void => {
     const load = loads.get(id) ?? new Array<number>(resources).fill(0);
@@ -52,13 +51,16 @@ export function checkMoves(
       wave = step.wave;
     }
     const here = place[step.range]?.[step.position] ?? '';
-    if (here !== step.from) faults.push(`move ${k + 1}: the copy is on ${here}, not on ${step.from}`);
+    if (here !== step.from)
+      faults.push(`move ${k + 1}: the copy is on ${here}, not on ${step.from}`);
     const amount = need(step.range, step.position);
     change(step.to, amount, 1);
     const limit = usable.get(step.to);
     loads.get(step.to)!.forEach((value, r) => {
       if (amount[r]! > 0 && value > (limit?.[r] ?? 0)) {
-        faults.push(`move ${k + 1}: ${step.to} would hold ${value} of resource ${r}, ${limit?.[r]} allowed`);
+        faults.push(
+          `move ${k + 1}: ${step.to} would hold ${value} of resource ${r}, ${limit?.[r]} allowed`,
+        );
       }
     });
     const chain = place[step.range] ?? [];

@@ -1,10 +1,10 @@
 // Checks a plan against its input from first principles. Shares nothing with the planner but the readers of the file formats:
 // its own walk over keys, its own exact sums, its own zones and counts. What it finds is a list of sentences; none means that the plan holds.
 
+import type { PlacementJson, PlanJson } from '../formats/plan-json.ts';
 import type { DriveSet } from '../model/drives.ts';
 import { compareKeys, keyFromText } from '../model/keys.ts';
 import type { Ranges } from '../model/ranges.ts';
-import type { PlacementJson, PlanJson } from '../formats/plan-json.ts';
 import { type Certified, verifyBounds } from './certificates.ts';
 
 const FAULTS_MAX = 20;
@@ -49,7 +49,9 @@ class Verifier {
     this.#ranges = ranges;
     this.#machine = machines(drives);
     if (plan.resources.join() !== drives.resources.join()) {
-      this.#fault(`the plan counts ${plan.resources.join(', ')}, the drives have ${drives.resources.join(', ')}`);
+      this.#fault(
+        `the plan counts ${plan.resources.join(', ')}, the drives have ${drives.resources.join(', ')}`,
+      );
     }
   }
 
@@ -99,11 +101,15 @@ class Verifier {
   #sum(i: number, drives: readonly string[]): void {
     const wanted = this.#ranges.replicas?.[i] || this.#plan.replicas;
     if (drives.length !== wanted) {
-      this.#fault(`range at ${this.#ranges.keys.text(2 * i)}: ${drives.length} replicas instead of ${wanted}`);
+      this.#fault(
+        `range at ${this.#ranges.keys.text(2 * i)}: ${drives.length} replicas instead of ${wanted}`,
+      );
     }
     const pin = this.#ranges.pins?.[i];
     if (pin && !drives.includes(pin)) {
-      this.#fault(`range at ${this.#ranges.keys.text(2 * i)}: pinned to ${pin}, placed on ${drives.join(', ')}`);
+      this.#fault(
+        `range at ${this.#ranges.keys.text(2 * i)}: pinned to ${pin}, placed on ${drives.join(', ')}`,
+      );
     }
     drives.forEach((id, j) => {
       this.#put(id, this.#demand(i, j === drives.length - 1, drives.length));
@@ -121,18 +127,24 @@ class Verifier {
       const placement = this.#plan.placements[p];
       if (!isInside) {
         if (placement === undefined || compareKeys(keyFromText(placement.start)!, start) !== 0) {
-          if (!unplaced.has(keys.text(2 * i))) this.#fault(`range at ${keys.text(2 * i)} is placed nowhere`);
+          if (!unplaced.has(keys.text(2 * i)))
+            this.#fault(`range at ${keys.text(2 * i)} is placed nowhere`);
           continue;
         }
         this.#checkChain(placement);
         isInside = true;
       } else if (this.#ranges.joins[i] === 0) {
-        this.#fault(`the placement at ${placement!.start} reaches over a gap before ${keys.text(2 * i)}`);
+        this.#fault(
+          `the placement at ${placement!.start} reaches over a gap before ${keys.text(2 * i)}`,
+        );
       }
       this.#sum(i, placement!.drives);
       const end = keyFromText(placement!.end)!;
       const order = this.#compareEnd(i, end);
-      if (order > 0) this.#fault(`the placement at ${placement!.start} ends inside the range at ${keys.text(2 * i)}`);
+      if (order > 0)
+        this.#fault(
+          `the placement at ${placement!.start} ends inside the range at ${keys.text(2 * i)}`,
+        );
       if (order >= 0) {
         isInside = false;
         p++;
@@ -146,7 +158,8 @@ class Verifier {
   /** Order of the end of range i and an end key, where empty means no end. */
   #compareEnd(i: number, end: Uint8Array): number {
     const mine = this.#ranges.keys.bytes(2 * i + 1);
-    if (mine.length === 0 || end.length === 0) return Number(mine.length === 0) - Number(end.length === 0);
+    if (mine.length === 0 || end.length === 0)
+      return Number(mine.length === 0) - Number(end.length === 0);
     return compareKeys(mine, end);
   }
 
@@ -159,7 +172,9 @@ class Verifier {
         const capacity = machine.capacity[r]!;
         const limit = share === 0 ? capacity : Math.floor(capacity * (1 - share));
         if (value > BigInt(limit)) {
-          this.#fault(`drive ${id}: ${value} of ${this.#plan.resources[r]}, ${value - BigInt(limit)} more than the ${limit} allowed`);
+          this.#fault(
+            `drive ${id}: ${value} of ${this.#plan.resources[r]}, ${value - BigInt(limit)} more than the ${limit} allowed`,
+          );
         }
       });
       const entries = this.#entries.get(id) ?? 0;
@@ -176,7 +191,11 @@ class Verifier {
     const placements = this.#plan.placements;
     let p = 0;
     for (let i = 0; i < count; i++) {
-      while (p + 1 < placements.length && compareKeys(keyFromText(placements[p + 1]!.start)!, keys.bytes(2 * i)) <= 0) p++;
+      while (
+        p + 1 < placements.length &&
+        compareKeys(keyFromText(placements[p + 1]!.start)!, keys.bytes(2 * i)) <= 0
+      )
+        p++;
       const group = groups[i]!;
       if (group === '') continue;
       const drives = placements[p]!.drives.join(' ');
@@ -189,13 +208,19 @@ class Verifier {
   checkNumbers(lower: number): void {
     const plan = this.#plan;
     if (plan.drives_used !== this.#loads.size && this.#ranges.count > 0) {
-      this.#fault(`the plan says ${plan.drives_used} drives, its placements use ${this.#loads.size}`);
+      this.#fault(
+        `the plan says ${plan.drives_used} drives, its placements use ${this.#loads.size}`,
+      );
     }
     if (plan.index.entries !== plan.placements.length) {
-      this.#fault(`the plan says ${plan.index.entries} index entries, it has ${plan.placements.length}`);
+      this.#fault(
+        `the plan says ${plan.index.entries} index entries, it has ${plan.placements.length}`,
+      );
     }
     if (plan.lower_bound > lower) {
-      this.#fault(`the plan claims a bound of ${plan.lower_bound} drives, only ${lower} could be proved`);
+      this.#fault(
+        `the plan claims a bound of ${plan.lower_bound} drives, only ${lower} could be proved`,
+      );
     }
     if (plan.unplaced.length > 0) this.#fault(`${plan.unplaced.length} ranges are not placed`);
   }
@@ -208,7 +233,10 @@ export function verifyPlan(plan: PlanJson, ranges: Ranges, drives: DriveSet): Ve
   verifier.checkCapacity();
   verifier.checkGroups();
   const bounds = verifyBounds(plan, ranges, drives);
-  const lower = bounds.reduce((most, bound) => (bound.holds ? Math.max(most, bound.drives) : most), 0);
+  const lower = bounds.reduce(
+    (most, bound) => (bound.holds ? Math.max(most, bound.drives) : most),
+    0,
+  );
   verifier.checkNumbers(lower);
   return { faults: verifier.faults, bounds, lower };
 }
