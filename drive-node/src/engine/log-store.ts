@@ -295,13 +295,12 @@ export class LogStore implements Store {
     let attempts = 0;
     let failures = 0;
     const again = (isThere: boolean): void => {
-      if (this.#isClosed) return reject(new StoreError('closed', 'the store is closed'));
       if (!isThere) failures++;
-      if (!isCold()) return done();
-      if (failures >= FAILED_READS_MAX || ++attempts > COLD_ATTEMPTS_MAX) {
-        return reject(new StoreError('checksum', 'the device does not give the record'));
-      }
-      this.#parts.source.fetch(again);
+      const isHopeless = failures >= FAILED_READS_MAX || ++attempts > COLD_ATTEMPTS_MAX;
+      if (this.#isClosed) reject(new StoreError('closed', 'the store is closed'));
+      else if (!isCold()) done();
+      else if (!isHopeless) this.#parts.source.fetch(again);
+      else reject(new StoreError('checksum', 'the device does not give the record'));
     };
     this.#parts.source.fetch(again);
   }

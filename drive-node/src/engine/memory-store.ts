@@ -108,7 +108,10 @@ export class MemoryStore implements Store {
     const table = this.#table(record.namespace);
     const older = table.find(record.key);
     if (older !== undefined) this.#liveBytes -= bytesOf(older.record);
-    if (record.kind === RecordKind.tombstone) return table.remove(record.key);
+    if (record.kind === RecordKind.tombstone) {
+      table.remove(record.key);
+      return;
+    }
     const kept = this.#places.get(appended.place) ?? copyRecord(record);
     table.put({ record: kept, place: appended.place });
     this.#liveBytes += bytesOf(kept);

@@ -18,7 +18,7 @@ import type { Segment } from './log/segment.ts';
 import { LogStore } from './log-store.ts';
 import { type Owner, type Store, StoreError } from './store.ts';
 import { finishParts, letGo, makeCore, type StoreCore } from './store-parts.ts';
-import { type Damage, replayLog } from './upkeep/recovery.ts';
+import { type Damage, replayFacts, replayLog } from './upkeep/recovery.ts';
 import { readSavedState, type SavedState } from './upkeep/saved-state.ts';
 
 export interface LogStoreOptions {
@@ -137,17 +137,19 @@ async function recover(
   const { owner } = options;
   const { checkpoint } = saved;
   const { facts, keyIndex, segments, disk } = core;
+  const replayPosition = checkpoint?.replayPosition ?? 0;
+  await replayFacts({ disk, segments, facts, replayPosition });
+  // Without a checkpoint the index will be made from all records, dropped ones too.
+  if (checkpoint === undefined) facts.reviveDrops();
   owner?.recover({ ownerState: checkpoint?.ownerState, states: new Map(facts.states) });
   const isCut = await replayLog({
     ...core,
     owner,
-    replayPosition: checkpoint?.replayPosition ?? 0,
+    replayPosition,
     filledPosition: keyIndex.filledPosition,
     hasCheckpoint: checkpoint !== undefined,
     onDamage: options.onDamage ?? (() => {}),
   });
-  // Without a checkpoint the index was made from all records, dropped ones too.
-  if (checkpoint === undefined) facts.reviveDrops();
   const active = await chooseActive(core, saved.numberLast, isCut);
   core.unapplied.reached = segments.positionOf(active, active.appendedBytes);
   const parts = finishParts(core, {
@@ -156,7 +158,7 @@ async function recover(
     checkpointBytes: options.checkpointBytes ?? CHECKPOINT_BYTES_DEFAULT,
     compactionBytesPerSecond:
       options.compactionBytesPerSecond ?? COMPACTION_BYTES_PER_SECOND_DEFAULT,
-    checkpointPosition: checkpoint?.replayPosition ?? 0,
+    checkpointPosition: replayPosition,
     owner,
   });
   parts.sweeper.start();

@@ -89,7 +89,10 @@ export class BlockCache {
   endLoad(block: number, bytes: number): void {
     const segment = this.#segments[block];
     const isThere = segment !== undefined && this.#tables.has(segment) && bytes > 0;
-    if (!isThere) return this.#release(block);
+    if (!isThere) {
+      this.#release(block);
+      return;
+    }
     this.#states[block] = BlockState.ready;
     this.#validBytes[block] = bytes;
     this.#isUsed[block] = 1;

@@ -96,7 +96,10 @@ export class RecordSource {
    */
   fetch(callback: (isThere: boolean) => void): void {
     const segment = this.#missingSegment as Segment;
-    if (this.#missingBytes === 0) return this.#fetchBlocks(segment, callback);
+    if (this.#missingBytes === 0) {
+      this.#fetchBlocks(segment, callback);
+      return;
+    }
     this.#readLarge(segment, this.#missingOffset, this.#missingBytes).then(
       () => callback(true),
       () => callback(false),

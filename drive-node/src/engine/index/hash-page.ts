@@ -66,14 +66,14 @@ export function lowerBound(
       low += step + 1;
       step <<= 1;
     }
-    high = low + step < count ? low + step : count;
+    high = Math.min(low + step, count);
   } else {
-    high = guess < count ? guess : count;
+    high = Math.min(guess, count);
     while (high - step >= 0 && fragmentAt(page, high - step) >= fragment) {
       high -= step;
       step <<= 1;
     }
-    low = high - step >= 0 ? high - step : 0;
+    low = Math.max(high - step, 0);
   }
   while (low < high) {
     const middle = (low + high) >>> 1;

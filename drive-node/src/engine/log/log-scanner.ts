@@ -28,9 +28,9 @@ export interface ScannedHole {
 
 export interface ScanVisitor {
   /** `view` is valid during the call. A promise is awaited before the scan goes on. */
-  record(view: RecordView, offset: number): void | Promise<void>;
+  record(view: RecordView, offset: number): Promise<void> | undefined;
   /** Durable bytes that do not hold. */
-  hole(hole: ScannedHole): void | Promise<void>;
+  hole(hole: ScannedHole): void;
   /** Called before every chunk, to slow the scan down or to end it: false ends it. */
   chunk?(bytes: number): boolean | Promise<boolean>;
 }
@@ -95,7 +95,7 @@ export async function scanSegment(request: ScanRequest, visitor: ScanVisitor): P
     }
     const next = await findNext(request, window, offset);
     if (next === undefined) return offset;
-    await visitor.hole(await describeHole(request, window, offset, next));
+    visitor.hole(await describeHole(request, window, offset, next));
     offset = next;
   }
   return offset;

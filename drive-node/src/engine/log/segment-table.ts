@@ -25,7 +25,8 @@ export class SegmentTable {
     this.segmentBytes = 2 ** geometry.segmentBits;
     this.unitBytes = 2 ** geometry.unitBits;
     this.#placeBits = geometry.segmentBits - geometry.unitBits;
-    this.#slots = new Array<Segment | undefined>(2 ** Math.min(16, 32 - this.#placeBits));
+    const slots = 2 ** Math.min(16, 32 - this.#placeBits);
+    this.#slots = new Array<Segment | undefined>(slots).fill(undefined);
   }
 
   get slotCount(): number {
@@ -51,7 +52,7 @@ export class SegmentTable {
 
   /** Adds a segment, in a given slot or in a free one. Undefined when there is none. */
   add(number: number, slot: number | undefined): Segment | undefined {
-    const chosen = slot ?? this.#slots.findIndex((segment) => segment === undefined);
+    const chosen = slot ?? this.#slots.indexOf(undefined);
     if (chosen < 0 || chosen >= this.#slots.length || this.#slots[chosen] !== undefined) {
       return undefined;
     }

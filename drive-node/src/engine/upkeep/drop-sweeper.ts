@@ -87,7 +87,12 @@ export class DropSweeper {
     if (!this.#isStopped) await filler.drain();
   }
 
-  #removeKey(drop: Drop, key: Uint8Array, position: number, bytes: number): void | Promise<void> {
+  #removeKey(
+    drop: Drop,
+    key: Uint8Array,
+    position: number,
+    bytes: number,
+  ): Promise<void> | undefined {
     const { index, segments } = this.#parts;
     const { hasher, hashes } = index;
     hasher.hash(drop.namespace, key, 0, key.length);
@@ -96,6 +101,7 @@ export class DropSweeper {
     if (isKnown) index.removeDead(0, bytes);
     else if (candidates > 0) return this.#removeRead(drop, key, 0);
     this.#removeFromKeys(drop, key);
+    return undefined;
   }
 
   #removeFromKeys(drop: Drop, key: Uint8Array): void {

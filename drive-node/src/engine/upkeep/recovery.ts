@@ -32,10 +32,16 @@ export interface Damage {
   readonly key: Uint8Array | undefined;
 }
 
-export interface ReplayParts {
+/** What the first pass needs. */
+export interface FactParts {
   readonly disk: Disk;
   readonly segments: SegmentTable;
   readonly facts: StoreFacts;
+  /** Records from here on are replayed in full. */
+  readonly replayPosition: number;
+}
+
+export interface ReplayParts extends FactParts {
   readonly index: RecordIndex;
   readonly source: RecordSource;
   readonly verifier: Verifier;
@@ -43,8 +49,6 @@ export interface ReplayParts {
   readonly filler: KeyFiller;
   readonly unapplied: UnappliedRecords;
   readonly owner: Owner | undefined;
-  /** Records from here on are replayed in full. */
-  readonly replayPosition: number;
   /** Keys from here on are not in the key index yet. */
   readonly filledPosition: number;
   readonly hasCheckpoint: boolean;
@@ -62,6 +66,32 @@ export async function replayLog(parts: ReplayParts): Promise<boolean> {
   for (const segment of all) await replay.segment(segment, segment === all.at(-1));
   parts.verifier.releaseTombstones();
   return replay.isCut;
+}
+
+/**
+ * Takes in the store's own records first: before a record of a key is replayed it is known which
+ * states the owner has and which intervals were dropped.
+ */
+export async function replayFacts(parts: FactParts): Promise<void> {
+  const { disk, segments, facts, replayPosition } = parts;
+  const all = segments.all();
+  for (const segment of all) {
+    const wanted = replayPosition - segments.positionOf(segment, 0);
+    if (wanted >= segment.appendedBytes) continue;
+    const file = await disk.open(segment.path, 'read');
+    const from = Math.max(SEGMENT_HEADER_BYTES, wanted);
+    const fileBytes = segment.appendedBytes;
+    const mayBeTorn = segment === all.at(-1);
+    const request = { file, segment, fileBytes, from, unitBytes: segments.unitBytes, mayBeTorn };
+    const record = (view: RecordView, offset: number): undefined => {
+      facts.noteNamespace(view.namespace);
+      facts.dropCount = Math.max(facts.dropCount, view.drops);
+      if (view.kind <= RecordKind.sessionOnly) return;
+      segment.storeRecords++;
+      facts.replay(view.kind, view.value, segments.positionOf(segment, offset), segment.number);
+    };
+    await scanSegment(request, { record, hole: () => undefined }).finally(() => file.close());
+  }
 }
 
 class Replay {
@@ -100,20 +130,14 @@ class Replay {
     }
   }
 
-  #record(view: RecordView, segment: Segment, offset: number): void | Promise<void> {
-    const { segments, facts, replayPosition, overlay, verifier } = this.#parts;
+  #record(view: RecordView, segment: Segment, offset: number): Promise<void> | undefined {
+    const { segments, replayPosition, overlay, verifier } = this.#parts;
     const position = segments.positionOf(segment, offset);
     const isReplayed = position >= replayPosition;
     this.#parts.unapplied.reached = position;
-    let pending: void | Promise<void>;
-    if (view.kind > RecordKind.sessionOnly) {
-      if (isReplayed) facts.replay(view.kind, view.value, position, segment.number);
-      if (isReplayed) segment.storeRecords++;
-      return;
-    }
+    let pending: Promise<void> | undefined;
+    if (view.kind > RecordKind.sessionOnly) return undefined;
     if (isReplayed) {
-      facts.noteNamespace(view.namespace);
-      facts.dropCount = Math.max(facts.dropCount, view.drops);
       if (view.kind !== RecordKind.sessionOnly) pending = this.#apply(view, segment, offset);
       this.#tellOwner(view, position);
     }
@@ -122,7 +146,7 @@ class Replay {
     return this.#catchUp(pending);
   }
 
-  #apply(view: RecordView, segment: Segment, offset: number): void | Promise<void> {
+  #apply(view: RecordView, segment: Segment, offset: number): Promise<void> | undefined {
     const { segments, index } = this.#parts;
     const place = segments.placeOf(segment, offset);
     if (view.kind === RecordKind.tombstone) {
@@ -131,19 +155,27 @@ class Replay {
     }
     const { hasher } = index;
     hasher.hash(view.namespace, view.bytes, view.keyStart, view.keyBytes);
-    if (view.isCopy) return this.#applyCopy(view, hasher.high, hasher.low, place);
-    index.apply(view.kind, view.namespace, view.key, hasher.high, hasher.low, place, view.length);
+    const { high, low } = hasher;
+    if (view.isCopy) return this.#applyCopy(view, high, low, place);
+    index.apply(view.kind, view.namespace, view.key, high, low, place, view.length);
+    return undefined;
   }
 
-  #applyCopy(view: RecordView, high: number, low: number, place: number): void | Promise<void> {
+  #applyCopy(
+    view: RecordView,
+    high: number,
+    low: number,
+    place: number,
+  ): Promise<void> | undefined {
     const { index, segments, hasCheckpoint } = this.#parts;
     if (!hasCheckpoint) return this.#applyCopyBySequence(view, high, low, place);
-    if (view.kind === RecordKind.tombstone) return;
     index.hashes.find(high, low);
-    if (index.hashes.candidateWith(place) >= 0) return;
+    const isKnown = index.hashes.candidateWith(place) >= 0;
+    if (isKnown || view.kind === RecordKind.tombstone) return undefined;
     const origin = segments.placeAt(view.origin);
     const number = origin === undefined ? -1 : index.hashes.candidateWith(origin);
     if (number >= 0) index.move(number, place, view.length);
+    return undefined;
   }
 
   async #applyCopyBySequence(
@@ -190,7 +222,7 @@ class Replay {
     filler.add(view.namespace, view.key, isTombstone ? 0 : view.length, position);
   }
 
-  async #catchUp(pending: void | Promise<void>): Promise<void> {
+  async #catchUp(pending: Promise<void> | undefined): Promise<void> {
     await pending;
     if (this.#parts.overlay.isFull) await this.#parts.filler.whenRoom();
     if (this.#parts.verifier.isFull) await this.#parts.verifier.whenIdle();
