@@ -7,6 +7,7 @@
 //
 // Not here: what the kinds do (create-keyspace.ts, split-range.ts, move-range.ts).
 
+import { setMaxListeners } from 'node:events';
 import { type Clock, OperationState, type RangeId } from '@piton/protocol';
 import { type Log, reasonOf } from '../shell/log.ts';
 import { LostCatalogError } from '../state/cluster-state.ts';
@@ -76,6 +77,8 @@ export class Operations {
     this.#options = options;
     this.#clock = options.services.clock;
     this.#kinds = new Map(options.kinds.map((kind) => [kind.kind, kind]));
+    // Every wait of every operation listens to it; that is bounded by the operations themselves.
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   get runningCount(): number {
