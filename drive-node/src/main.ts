@@ -4,7 +4,7 @@
 
 import { CommanderError } from 'commander';
 import { destination, pino } from 'pino';
-import { type CommandLine, readCommandLine } from './shell/command-line.ts';
+import { type CommandLine, readCommandLine } from './shell/command/command-line.ts';
 import { startDrive } from './shell/drive.ts';
 import { DriveError } from './shell/failures.ts';
 

@@ -20,21 +20,24 @@ import {
   serve,
 } from '@piton/protocol';
 import type { Owner, Store } from '../engine/store.ts';
-import { advertisedAddress } from './advertise.ts';
-import { refuseUnknown } from './commands.ts';
-import type { DataFolder } from './data-folder.ts';
-import { defaultDataFolder, openRangeHost } from './defaults.ts';
 import { DriveError, folderFailure, listenFailure } from './failures.ts';
+import { DataFolder } from './folder/data-folder.ts';
+import { type Identity, IdentityBook, identityFor, nextIncarnation } from './folder/identity.ts';
 import type { Ranges } from './host.ts';
-import { type Identity, IdentityBook, identityFor, nextIncarnation } from './identity.ts';
-import { Lease } from './lease.ts';
-import { LoopDelayMonitor } from './loop-delay.ts';
-import { Membership, sendSyncFinished } from './membership.ts';
-import { MetaLink } from './meta-link.ts';
+import { refuseUnknown } from './membership/commands.ts';
+import { Lease } from './membership/lease.ts';
+import { Membership, sendSyncFinished } from './membership/membership.ts';
+import { advertisedAddress } from './network/advertise.ts';
+import { pause } from './network/back-off.ts';
+import { MetaLink } from './network/meta-link.ts';
+import { PeerPool } from './network/peer-pool.ts';
+import { LoopDelayMonitor } from './observation/loop-delay.ts';
+import type { DriveStatistics } from './observation/statistics.ts';
 import { type DriveOptions, type DriveSettings, settingsFrom } from './options.ts';
-import { PeerPool } from './peer-pool.ts';
-import type { DriveStatistics } from './statistics.ts';
 import { software } from './version.ts';
+
+/** How long a stop waits for writes that are under way. */
+const DRAIN_MS_MAX = 1_000;
 
 export interface Drive {
   readonly id: DriveId;
@@ -83,9 +86,9 @@ class RunningDrive implements Drive {
   #stopped: Promise<void> | undefined;
 
   constructor(settings: DriveSettings) {
-    const { environment, log } = settings;
+    const { environment, log, disk, dataDir, store } = settings;
     this.#settings = settings;
-    this.#folder = settings.store ?? defaultDataFolder(settings.dataDir);
+    this.#folder = new DataFolder(disk, dataDir, store);
     this.#startedAtMs = environment.clock.nowMs();
     const self = (): Self => this.#self();
     this.#link = new MetaLink({ environment, addresses: settings.meta, self, log });
@@ -117,7 +120,7 @@ class RunningDrive implements Drive {
     });
     const { peer } = await this.#link.connect(metaWaitMs);
     const cluster = this.#identity.cluster ?? (peer.cluster as ClusterId);
-    await this.#inFolder(() => this.#openFolder());
+    await this.#inFolder(() => this.#openFolder(cluster));
     await this.#listen(cluster);
     this.#membership = this.#join(cluster);
     await this.#link.start(this.#membership, metaWaitMs);
@@ -167,36 +170,43 @@ class RunningDrive implements Drive {
     try {
       await step();
     } catch (error) {
-      throw folderFailure(this.#folder.name, error);
+      throw folderFailure(this.#folder.path, error);
     }
   }
 
-  async #openFolder(): Promise<void> {
-    const { environment, durability, capacityBytes, cacheBytes, ranges } = this.#settings;
-    const identity = this.#identity;
+  async #openFolder(cluster: ClusterId): Promise<void> {
+    const { environment, log, durability, capacityBytes, cacheBytes, ranges } = this.#settings;
+    await this.#folder.take();
+    await this.#countStart();
+    const { drive, folderId } = this.#identity;
     const openStore = async (owner: Owner): Promise<Store> => {
-      this.#store = await this.#folder.openStore({ owner, identity, capacityBytes, cacheBytes });
+      this.#store = await this.#folder.openStore({
+        environment,
+        owner,
+        identity: { clusterId: cluster, driveId: folderId },
+        capacityBytes,
+        cacheBytes,
+        onDamage: (bytes) => log.error({ bytes }, 'a part of the log cannot be read any more'),
+      });
       return this.#store;
     };
-    const open = ranges ?? openRangeHost;
-    this.#ranges = await open(
+    this.#ranges = await ranges(
       {
         environment,
-        drive: identity.drive,
+        drive,
         defaultDurability: durability,
         peers: this.#peers,
         lease: this.#lease,
         reportSyncFinished: (message) => sendSyncFinished(this.#link.connection, message),
+        reportTrouble: (message) => log.warn({}, message),
       },
       openStore,
     );
-    await this.#countStart();
   }
 
   /** The lock is held now: what another process wrote before we had it counts. */
   async #countStart(): Promise<void> {
-    const { identity: keeper } = this.#folder;
-    const stored = await keeper.read();
+    const stored = await this.#folder.identity.read();
     const identity = stored === undefined ? this.#identity : this.#identityFrom(stored);
     await this.#book?.write({ ...identity, incarnation: nextIncarnation(identity) });
   }
@@ -226,7 +236,7 @@ class RunningDrive implements Drive {
     return new Membership({
       environment,
       log,
-      folder: this.#folder.name,
+      folder: this.#folder.path,
       book: this.#book as IdentityBook,
       cluster,
       address: this.#address,
@@ -257,11 +267,27 @@ class RunningDrive implements Drive {
   async #stopAll(): Promise<void> {
     this.#ranges?.stopServing();
     await this.#link.stop();
+    if (this.#store !== undefined) await this.#drain(this.#store);
     await this.#ranges?.stop();
     this.#lease.revoke();
     this.#peers.stop();
     await this.#server?.close();
     await this.#store?.close();
+    await this.#folder.release();
     this.#loopDelay.stop();
+  }
+
+  /** Writes that are in the log still get their answer, when the device is not too slow. */
+  async #drain(store: Store): Promise<void> {
+    const { durability, environment } = this.#settings;
+    const target = store.appendedPosition;
+    const isDone = (): boolean =>
+      (durability === 'flush' ? store.durablePosition : store.writtenPosition) >= target;
+    if (isDone()) return;
+    const drained = new AbortController();
+    store.onProgress((failure) => {
+      if (failure !== undefined || isDone()) drained.abort();
+    });
+    await pause(environment.clock, DRAIN_MS_MAX, drained.signal);
   }
 }

@@ -80,6 +80,13 @@ const SYSTEM_VERDICTS: Readonly<Record<string, Verdict>> = {
   ENOTDIR: { code: 'folder-unusable', nextStep: 'choose a folder with --data' },
   EEXIST: { code: 'folder-unusable', nextStep: 'choose a folder with --data' },
   EIO: STORE_VERDICTS['flush-failed'],
+  // The lock and the key index are SQLite files.
+  SQLITE_FULL: STORE_VERDICTS['no-space'],
+  SQLITE_CANTOPEN: { code: 'folder-unusable', nextStep: 'choose a writable folder with --data' },
+  SQLITE_READONLY: { code: 'folder-unusable', nextStep: 'choose a writable folder with --data' },
+  SQLITE_CORRUPT: STORE_VERDICTS.damaged,
+  SQLITE_NOTADB: STORE_VERDICTS.damaged,
+  SQLITE_IOERR: STORE_VERDICTS['flush-failed'],
 };
 
 /** Makes a DriveError of what opening a data folder threw; what is not known passes unchanged. */
@@ -95,7 +102,9 @@ export function folderFailure(folder: string, error: unknown): unknown {
 function verdictOn(error: unknown): Verdict | undefined {
   if (error instanceof StoreError) return STORE_VERDICTS[error.code];
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  return code === undefined ? undefined : SYSTEM_VERDICTS[code];
+  // SQLite says more behind its second word: SQLITE_IOERR_WRITE.
+  const family = /^SQLITE_[A-Z]+/.exec(code ?? '')?.[0];
+  return SYSTEM_VERDICTS[family ?? code ?? ''];
 }
 
 /** Makes a DriveError of what binding the listening address threw. */

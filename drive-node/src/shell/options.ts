@@ -8,10 +8,13 @@ import {
   nodeEnvironment,
   parseAddress,
 } from '@piton/protocol';
-import type { DataFolder } from './data-folder.ts';
+import type { Disk } from '../engine/disk/disk.ts';
+import { NodeDisk } from '../engine/disk/node-disk.ts';
+import { openDriveStore, openRangeHost } from './defaults.ts';
 import { DriveError } from './failures.ts';
+import type { OpenStore } from './folder/data-folder.ts';
 import type { OpenRanges } from './host.ts';
-import { type Log, silentLog } from './log.ts';
+import { type Log, silentLog } from './observation/log.ts';
 
 export type Durability = 'flush' | 'os';
 
@@ -36,8 +39,10 @@ export interface DriveOptions {
   readonly metaWaitMs?: number | undefined;
   readonly environment?: Environment | undefined;
   readonly log?: Log | undefined;
-  /** Where the data is kept; the default is the folder `dataDir` on the real disk. */
-  readonly store?: DataFolder | undefined;
+  /** Where `dataDir` lies; the default is the real disk. */
+  readonly disk?: Disk | undefined;
+  /** What keeps the records; the default is the log store. */
+  readonly store?: OpenStore | undefined;
   /** What runs behind the shell; the default is the real RangeHost. */
   readonly ranges?: OpenRanges | undefined;
   /** Ends a start that is under way. */
@@ -60,8 +65,9 @@ export interface DriveSettings {
   readonly metaWaitMs: number;
   readonly environment: Environment;
   readonly log: Log;
-  readonly store: DataFolder | undefined;
-  readonly ranges: OpenRanges | undefined;
+  readonly disk: Disk;
+  readonly store: OpenStore;
+  readonly ranges: OpenRanges;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -143,8 +149,9 @@ export function settingsFrom(options: DriveOptions): DriveSettings {
     metaWaitMs: options.metaWaitMs ?? DEFAULT_META_WAIT_MS,
     environment: options.environment ?? nodeEnvironment,
     log: options.log ?? silentLog,
-    store: options.store,
-    ranges: options.ranges,
+    disk: options.disk ?? new NodeDisk(),
+    store: options.store ?? openDriveStore,
+    ranges: options.ranges ?? openRangeHost,
     signal: options.signal,
   };
 }

@@ -4,15 +4,12 @@
 import {
   BatchWriter,
   type Connection,
-  dial,
   driveId,
   epoch,
   type Frame,
   indexVersion,
   keyspaceId,
   MemberState,
-  NodeKind,
-  nodeEnvironment,
   OperationCode,
   type RangeRecord,
   ResultsReader,
@@ -20,7 +17,7 @@ import {
   Status,
   statusName,
 } from '@piton/protocol';
-import { CLUSTER } from '../shell/fake-meta.ts';
+import { dialAsClient, newSession } from '../shell/raw-client.ts';
 
 export const OWN_RANGE: RangeRecord = {
   id: rangeId(2),
@@ -39,7 +36,7 @@ export class Bystander {
   /** Pairs of put and get that went well. */
   rounds = 0;
   slowestMs = 0;
-  readonly #session = Buffer.from(nodeEnvironment.random.bytes(8));
+  readonly #session = newSession();
   #connection!: Connection;
   #isStopped = false;
   #writeNumber = 0;
@@ -48,18 +45,9 @@ export class Bystander {
 
   static async open(address: string): Promise<Bystander> {
     const bystander = new Bystander();
-    bystander.#connection = await dial(nodeEnvironment, address, {
-      self: {
-        kind: NodeKind.client,
-        node: 'bystander',
-        cluster: CLUSTER,
-        incarnation: 0,
-        software: 'test',
-      },
-      handlers: {
-        frame: (_, frame) => bystander.#answered(frame),
-        closed: (_, reason) => bystander.#broken(reason ?? new Error('closed')),
-      },
+    bystander.#connection = await dialAsClient(address, 'bystander', {
+      frame: (_, frame) => bystander.#answered(frame),
+      closed: (_, reason) => bystander.#broken(reason ?? new Error('closed')),
     });
     return bystander;
   }
@@ -113,8 +101,7 @@ export class Bystander {
     });
     const chunks = batch.finish({
       indexVersion: 1,
-      sessionHigh: this.#session.readUInt32LE(0),
-      sessionLow: this.#session.readUInt32LE(4),
+      ...this.#session,
       lowestOutstanding: this.#writeNumber,
     });
     this.#connection.sendFrame(chunks);

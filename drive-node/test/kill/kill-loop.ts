@@ -13,10 +13,11 @@ import {
 } from '@piton/protocol';
 import { DriveProcess } from '../shell/drive-process.ts';
 import { FakeMeta } from '../shell/fake-meta.ts';
+import { MixedWriter } from './mixed-writer.ts';
 import { Reader } from './reader.ts';
-import { verify } from './verify.ts';
-import { Workload } from './workload.ts';
-import { Writer } from './writer.ts';
+import { SteadyWorkload } from './steady-workload.ts';
+import { SteadyWriter } from './steady-writer.ts';
+import { verifySteady } from './verify.ts';
 
 export interface KillLoopOptions {
   readonly folder: string;
@@ -33,6 +34,8 @@ export interface Round {
   readonly round: number;
   readonly acknowledged: number;
   readonly sent: number;
+  /** Increments, puts and deletes of the mixed writer. */
+  readonly mixed: number;
   /** What was there after the restart. */
   readonly survived: number;
   readonly keys: number;
@@ -42,19 +45,30 @@ export interface Round {
 export interface KillLoopResult {
   readonly rounds: number;
   readonly acknowledged: number;
+  /** Writes that a crash left open and that were sent again under their number. */
   readonly retried: number;
+  readonly mixed: number;
   readonly restartMsMax: number;
 }
 
-const RECORD: RangeRecord = {
-  id: rangeId(1),
-  keyspace: keyspaceId(1),
-  start: new Uint8Array(0),
-  end: undefined,
-  epoch: epoch(1),
-  version: indexVersion(1),
-  chain: [{ drive: driveId('d1'), state: MemberState.serving }],
-};
+const SPLIT_KEY = Buffer.from('m');
+
+function recordOf(id: number, start: Uint8Array, end: Uint8Array | undefined): RangeRecord {
+  return {
+    id: rangeId(id),
+    keyspace: keyspaceId(1),
+    start,
+    end,
+    epoch: epoch(1),
+    version: indexVersion(1),
+    chain: [{ drive: driveId('d1'), state: MemberState.serving }],
+  };
+}
+
+/** Where the steady writer writes, keys `key-...`, and where the mixed one does, keys `mixed-...`. */
+const STEADY: RangeRecord = recordOf(1, new Uint8Array(0), SPLIT_KEY);
+const MIXED: RangeRecord = recordOf(2, SPLIT_KEY, undefined);
+const MIXED_KEYS = 150;
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
@@ -75,8 +89,9 @@ export async function runKillLoop(options: KillLoopOptions): Promise<KillLoopRes
 class KillLoop {
   readonly #meta: FakeMeta;
   readonly #options: KillLoopOptions;
-  readonly #workload: Workload;
-  readonly #writer: Writer;
+  readonly #workload: SteadyWorkload;
+  readonly #steady: SteadyWriter;
+  readonly #mixed: MixedWriter = new MixedWriter(MIXED.id, MIXED.epoch, MIXED_KEYS);
   #drive: DriveProcess | undefined;
   #address = '';
   #restartMs = 0;
@@ -84,26 +99,27 @@ class KillLoop {
   constructor(meta: FakeMeta, options: KillLoopOptions) {
     this.#meta = meta;
     this.#options = options;
-    this.#workload = new Workload(options.keyCount);
-    this.#writer = new Writer({
+    this.#workload = new SteadyWorkload(options.keyCount);
+    this.#steady = new SteadyWriter({
       workload: this.#workload,
-      rangeId: RECORD.id,
-      epoch: RECORD.epoch,
+      rangeId: STEADY.id,
+      epoch: STEADY.epoch,
     });
   }
 
   async run(): Promise<KillLoopResult> {
     const { rounds } = this.#options;
     await this.#startDrive();
-    await this.#meta.install(RECORD, true);
+    await this.#meta.install(STEADY, true);
+    await this.#meta.install(MIXED, true);
     let restartMsMax = 0;
     for (let round = 1; round <= rounds; round++) {
       await this.#runRound(round);
       restartMsMax = Math.max(restartMsMax, this.#restartMs);
     }
     await this.#finish();
-    const { acknowledged, retried } = this.#writer;
-    return { rounds, acknowledged, retried, restartMsMax };
+    const { acknowledged, retried } = this.#steady;
+    return { rounds, acknowledged, retried, mixed: this.#mixed.acknowledged, restartMsMax };
   }
 
   async stop(): Promise<void> {
@@ -122,43 +138,53 @@ class KillLoop {
     this.#restartMs = Math.round(performance.now() - startedAt);
   }
 
+  async #startWriters(): Promise<void> {
+    await this.#steady.start(this.#address);
+    await this.#mixed.start(this.#address);
+  }
+
+  #checkWriters(): void {
+    const failure = this.#steady.failure ?? this.#mixed.failure;
+    if (failure !== undefined) throw failure;
+  }
+
   async #runRound(round: number): Promise<void> {
     const { loadMsMin, loadMsMax, told } = this.#options;
-    const writer = this.#writer;
-    await writer.start(this.#address);
+    await this.#startWriters();
     await pause(loadMsMin + Math.random() * (loadMsMax - loadMsMin));
     await this.#drive?.signal('SIGKILL');
-    if (writer.failure !== undefined) throw writer.failure;
-    const { acknowledged, sent } = writer;
+    this.#checkWriters();
+    const { acknowledged, sent } = this.#steady;
     await this.#startDrive();
     const { last, keys } = await this.#verify();
-    told({ round, acknowledged, sent, survived: last, keys, restartMs: this.#restartMs });
+    const mixed = this.#mixed.acknowledged;
+    told({ round, acknowledged, sent, mixed, survived: last, keys, restartMs: this.#restartMs });
   }
 
   async #verify(): Promise<{ last: number; keys: number }> {
-    const { acknowledged, sent } = this.#writer;
-    const reader = await Reader.open(this.#address, RECORD.id, RECORD.epoch);
+    const { acknowledged, sent } = this.#steady;
+    const mixed = await Reader.open(this.#address, MIXED);
+    const steady = await Reader.open(this.#address, STEADY);
     try {
-      const survived = await verify(reader, this.#workload, acknowledged, sent);
-      if (survived.last > sent) throw new Error(`write ${survived.last} was never sent`);
-      return survived;
+      await this.#mixed.verify(mixed);
+      return await verifySteady(steady, this.#workload, acknowledged, sent);
     } finally {
-      reader.close();
+      mixed.close();
+      steady.close();
     }
   }
 
   /** What the last crash left open is retried; then exactly everything is there, and stays. */
   async #finish(): Promise<void> {
-    const writer = this.#writer;
-    await writer.start(this.#address);
-    await writer.finish();
-    if (writer.failure !== undefined) throw writer.failure;
+    await this.#startWriters();
+    await this.#steady.finish();
+    await this.#mixed.finish();
+    this.#checkWriters();
     const exit = await this.#drive?.signal('SIGTERM');
     if (exit?.code !== 0) throw new Error(`the clean stop failed: ${exit?.stderr}`);
     await this.#startDrive();
     const { last } = await this.#verify();
-    if (last !== writer.acknowledged) {
-      throw new Error(`${writer.acknowledged} writes acknowledged, ${last} there`);
-    }
+    const { acknowledged } = this.#steady;
+    if (last !== acknowledged) throw new Error(`${acknowledged} acknowledged, ${last} there`);
   }
 }

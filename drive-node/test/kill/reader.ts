@@ -4,21 +4,17 @@ import {
   BatchWriter,
   type Connection,
   decodeEntries,
-  dial,
   type Frame,
   indexVersion,
   messages,
-  NodeKind,
-  nodeEnvironment,
   Opcode,
   OperationCode,
+  type RangeRecord,
   ResultsReader,
   Status,
   statusName,
-  epoch as toEpoch,
-  rangeId as toRangeId,
 } from '@piton/protocol';
-import { CLUSTER } from '../shell/fake-meta.ts';
+import { dialAsClient } from '../shell/raw-client.ts';
 
 const BATCH = 500;
 
@@ -29,32 +25,21 @@ export interface Found {
 }
 
 export class Reader {
-  readonly #rangeId: number;
-  readonly #epoch: number;
+  readonly #record: RangeRecord;
   readonly #found: Map<number, Found> = new Map();
   #connection!: Connection;
   #failure: Error | undefined;
   #wake: () => void = () => {};
 
-  private constructor(rangeId: number, epoch: number) {
-    this.#rangeId = rangeId;
-    this.#epoch = epoch;
+  private constructor(record: RangeRecord) {
+    this.#record = record;
   }
 
-  static async open(address: string, rangeId: number, epoch: number): Promise<Reader> {
-    const reader = new Reader(rangeId, epoch);
-    reader.#connection = await dial(nodeEnvironment, address, {
-      self: {
-        kind: NodeKind.client,
-        node: 'reader',
-        cluster: CLUSTER,
-        incarnation: 0,
-        software: 'test',
-      },
-      handlers: {
-        frame: (_, frame) => reader.#take(frame),
-        closed: (_, reason) => reader.#fail(reason ?? new Error('closed')),
-      },
+  static async open(address: string, record: RangeRecord): Promise<Reader> {
+    const reader = new Reader(record);
+    reader.#connection = await dialAsClient(address, 'reader', {
+      frame: (_, frame) => reader.#take(frame),
+      closed: (_, reason) => reader.#fail(reason ?? new Error('closed')),
     });
     return reader;
   }
@@ -74,16 +59,16 @@ export class Reader {
   /** All keys with their versions, in the order of the scan. */
   async scanAll(): Promise<{ key: string; version: number }[]> {
     const all: { key: string; version: number }[] = [];
-    let start: Uint8Array = new Uint8Array(0);
+    let start = this.#record.start;
     for (;;) {
       const { body, payload } = await this.#connection.request(
         messages.scan,
         {
-          range: toRangeId(this.#rangeId),
-          epoch: toEpoch(this.#epoch),
+          range: this.#record.id,
+          epoch: this.#record.epoch,
           indexVersion: indexVersion(1),
           start,
-          end: undefined,
+          end: this.#record.end,
           reverse: false,
           keysOnly: true,
           entriesMax: 1_000,
@@ -109,8 +94,8 @@ export class Reader {
       batch.add({
         code: OperationCode.get,
         flags: 0,
-        rangeId: this.#rangeId,
-        epoch: this.#epoch,
+        rangeId: this.#record.id,
+        epoch: this.#record.epoch,
         operationId: position + 1,
         budgetMs: 10_000,
         key,

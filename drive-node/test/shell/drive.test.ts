@@ -17,13 +17,14 @@ import {
 } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { StoreError } from '../../src/engine/store.ts';
+import { MemoryDisk } from '../../src/engine/disk/memory-disk.ts';
+import { type Store, StoreError, type StoreErrorCode } from '../../src/engine/store.ts';
 import { type Drive, startDrive } from '../../src/shell/drive.ts';
-import type { DriveError } from '../../src/shell/failures.ts';
+import type { DriveError, DriveErrorCode } from '../../src/shell/failures.ts';
 import type { DriveOptions } from '../../src/shell/options.ts';
 import { deadline, failureOf } from './deadline.ts';
 import { FakeMeta, type FakeMetaOptions, OTHER_CLUSTER } from './fake-meta.ts';
-import { type FakeRanges, fakeRanges, memoryFolder } from './fake-ranges.ts';
+import { type FakeRanges, fakeRanges, memoryStore } from './fake-ranges.ts';
 import { withFolder } from './temporary-folder.ts';
 
 const drives = suite('drive');
@@ -51,7 +52,7 @@ async function withScene(
         id: 'd1',
         port: 0,
         metaWaitMs: 500,
-        store: memoryFolder(folder),
+        store: memoryStore,
         ranges: fakeRanges((made) => ranges.push(made)),
         ...given,
       });
@@ -183,12 +184,90 @@ drives(
 );
 
 drives(
+  'a device without room is refused before anybody hears of the drive, and nothing stays',
+  deadline(10_000, () =>
+    withScene(async ({ meta, start }) => {
+      const disk = new MemoryDisk();
+      disk.capacityBytes = 100;
+      const error = (await failureOf(start({ disk, dataDir: '/full' }))) as DriveError;
+      assert.is(error.code, 'no-space');
+      assert.match(error.message, /data folder \/full: .*make room on the device/);
+      assert.is(meta.registrations.length, 0);
+      assert.equal(await disk.list('/full'), []);
+      disk.capacityBytes = 1_000_000;
+      assert.is((await start({ disk, dataDir: '/full' })).statistics().incarnation, 1);
+    }),
+  ),
+);
+
+drives(
+  'what the store says about its folder becomes a sentence with the next step',
+  deadline(10_000, () =>
+    withScene(async ({ meta, start }) => {
+      const cases: [StoreErrorCode, DriveErrorCode, RegExp][] = [
+        ['in-use', 'folder-in-use', /stop the other process/],
+        ['wrong-owner', 'folder-of-another', /a folder of its own/],
+        ['newer-format', 'newer-format', /newer version of Piton/],
+        ['damaged', 'damaged', /keep the folder for a look/],
+        ['no-space', 'no-space', /make room/],
+      ];
+      for (const [code, expected, nextStep] of cases) {
+        const store = (): Promise<Store> => Promise.reject(new StoreError(code, 'as it is'));
+        const error = (await failureOf(start({ store }))) as DriveError;
+        assert.is(error.code, expected);
+        assert.match(error.message, nextStep);
+      }
+      for (const code of ['ENOSPC', 'SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'EROFS']) {
+        const store = (): Promise<Store> =>
+          Promise.reject(Object.assign(new Error(code), { code }));
+        const error = (await failureOf(start({ store }))) as DriveError;
+        assert.match(error.message, /^data folder .*; \w+/, code);
+        assert.is(error.exitCode, 1);
+      }
+      assert.is(meta.registrations.length, 0);
+    }),
+  ),
+);
+
+drives(
+  'a heartbeat that nobody answers makes the drive register anew',
+  deadline(15_000, () =>
+    withScene(
+      async ({ meta, start }) => {
+        await start();
+        meta.answersHeartbeats = false;
+        await meta.nextRegistration();
+        assert.is(meta.registrations.length, 2);
+      },
+      { heartbeatMs: 20 },
+    ),
+  ),
+);
+
+drives(
   'nobody at the metadata address: fails after its wait with the next step',
   deadline(10_000, () =>
     withScene(async ({ start }) => {
       const error = (await failureOf(start({ meta: ['127.0.0.1:1'] }))) as DriveError;
       assert.is(error.code, 'meta-unreachable');
       assert.match(error.message, /127\.0\.0\.1:1 within 0\.5 s .*start it \(piton-meta\)/);
+    }),
+  ),
+);
+
+drives(
+  'a metadata server that is not ready yet is asked again, until the wait is over',
+  deadline(10_000, () =>
+    withScene(async ({ meta, start }) => {
+      meta.refusal = Status.overloaded;
+      const error = (await failureOf(start())) as DriveError;
+      assert.is(error.code, 'meta-unreachable');
+      assert.match(error.message, /refused: d1/);
+      setTimeout(() => {
+        meta.refusal = undefined;
+      }, 200);
+      await start({ metaWaitMs: 5_000 });
+      assert.is(meta.registrations.length, 1);
     }),
   ),
 );
@@ -210,7 +289,7 @@ drives(
       const drive = await start();
       await withFolder(async (folder) => {
         const error = (await failureOf(
-          start({ meta: [drive.address], id: 'd2', dataDir: folder, store: memoryFolder(folder) }),
+          start({ meta: [drive.address], id: 'd2', dataDir: folder, store: memoryStore }),
         )) as DriveError;
         assert.is(error.code, 'meta-refused');
         assert.match(error.message, /is drive d1, expected a metadata server/);
@@ -292,7 +371,7 @@ drives(
         const first = await meta.nextHeartbeat();
         const second = await meta.nextHeartbeat();
         assert.is(first.drive, 'd1');
-        assert.ok(second.intervalMs >= 20 && second.intervalMs < 2_000, `${second.intervalMs}`);
+        assert.ok(second.intervalMs >= 10 && second.intervalMs < 2_000, `${second.intervalMs}`);
       },
       { heartbeatMs: 20 },
     ),

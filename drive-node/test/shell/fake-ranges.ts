@@ -7,15 +7,13 @@ import {
   type Frame,
   type InstallAnswer,
   messages,
-  nodeEnvironment,
   Opcode,
   type RangeRecord,
   sequence,
 } from '@piton/protocol';
 import { createMemoryStore } from '../../src/engine/memory-store.ts';
-import type { DataFolder } from '../../src/shell/data-folder.ts';
+import type { OpenStore } from '../../src/shell/folder/data-folder.ts';
 import type { OpenRanges, Ranges, RangesOptions } from '../../src/shell/host.ts';
-import { FileIdentity } from '../../src/shell/identity.ts';
 
 export class FakeRanges implements Ranges {
   readonly told: string[] = [];
@@ -98,11 +96,6 @@ export function fakeRanges(made: (ranges: FakeRanges) => void = () => {}): OpenR
   };
 }
 
-/** A data folder with a real identity file and a store in memory. */
-export function memoryFolder(folder: string): DataFolder {
-  return {
-    name: folder,
-    identity: new FileIdentity(folder),
-    openStore: async ({ owner }) => createMemoryStore({ clock: nodeEnvironment.clock, owner }),
-  };
-}
+/** A store in memory; the identity of its folder is where the disk keeps it. */
+export const memoryStore: OpenStore = async ({ environment, owner }) =>
+  createMemoryStore({ clock: environment.clock, owner });

@@ -16,8 +16,8 @@ import {
 } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { silentLog } from '../../src/shell/log.ts';
-import { PeerPool } from '../../src/shell/peer-pool.ts';
+import { PeerPool } from '../../src/shell/network/peer-pool.ts';
+import { silentLog } from '../../src/shell/observation/log.ts';
 import { deadline } from './deadline.ts';
 import { CLUSTER } from './fake-meta.ts';
 

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { parseBytes, parseBytesPerSecond, parseMs } from '../../src/shell/units.ts';
+import { parseBytes, parseBytesPerSecond, parseMs } from '../../src/shell/command/units.ts';
 
 const units = suite('units');
 

@@ -1,7 +1,7 @@
 // What a drive can tell about itself to whoever runs it in the same process.
 
 import type { DriveId, IndexVersion } from '@piton/protocol';
-import type { StoreStatistics } from '../engine/store.ts';
+import type { StoreStatistics } from '../../engine/store.ts';
 import type { LoopDelay } from './loop-delay.ts';
 
 export interface DriveStatistics {

@@ -21,16 +21,16 @@ import {
   type RegisterDrive,
   type SyncFinished,
 } from '@piton/protocol';
-import type { Store, StoreError } from '../engine/store.ts';
+import type { Store, StoreError } from '../../engine/store.ts';
+import { folderFailure } from '../failures.ts';
+import type { IdentityBook } from '../folder/identity.ts';
+import type { Ranges } from '../host.ts';
+import type { MetaLinkHandlers } from '../network/meta-link.ts';
+import type { PeerPool } from '../network/peer-pool.ts';
+import { type Log, reasonOf } from '../observation/log.ts';
+import type { LoopDelayMonitor } from '../observation/loop-delay.ts';
 import { Commands } from './commands.ts';
-import { folderFailure } from './failures.ts';
-import type { Ranges } from './host.ts';
-import type { IdentityBook } from './identity.ts';
 import type { Lease } from './lease.ts';
-import { type Log, reasonOf } from './log.ts';
-import type { LoopDelayMonitor } from './loop-delay.ts';
-import type { MetaLinkHandlers } from './meta-link.ts';
-import type { PeerPool } from './peer-pool.ts';
 
 const SYNC_REPORT_TIMEOUT_MS = 10_000;
 

@@ -26,9 +26,9 @@ import {
   type Self,
   Status,
 } from '@piton/protocol';
+import { DriveError } from '../failures.ts';
+import { type Log, reasonOf } from '../observation/log.ts';
 import { BackOff, pause } from './back-off.ts';
-import { DriveError } from './failures.ts';
-import { type Log, reasonOf } from './log.ts';
 
 const RETRY_MS_FIRST = 100;
 const RETRY_MS_LONGEST = 5_000;
@@ -121,19 +121,29 @@ export class MetaLink {
     const { clock } = this.#options.environment;
     const untilMs = clock.nowMs() + waitMs;
     for (;;) {
-      try {
-        await this.#register(this.#session);
-        break;
-      } catch (error) {
-        if (this.#stopping.signal.aborted) throw stopped();
-        const fatal = finalRefusal(error);
-        if (fatal !== undefined) throw fatal;
-        this.#options.log.warn({ reason: reasonOf(error) }, 'registration failed, trying again');
-        this.#session?.connection.close();
-        await this.connect(Math.max(0, untilMs - clock.nowMs()));
-      }
+      const failure = await this.#tryRegister();
+      if (failure === undefined) break;
+      const leftMs = untilMs - clock.nowMs();
+      if (leftMs <= 0) throw unreachable(this.#options.addresses, waitMs, failure);
+      await pause(clock, Math.min(this.#backOff.takeMs(), leftMs), this.#stopping.signal);
+      await this.connect(Math.max(0, untilMs - clock.nowMs()));
     }
     this.#loop = this.#keepUp();
+  }
+
+  /** Undefined when registered; otherwise why not, when trying again may help. Throws DriveError. */
+  async #tryRegister(): Promise<unknown> {
+    try {
+      await this.#register(this.#session);
+      return undefined;
+    } catch (error) {
+      if (this.#stopping.signal.aborted) throw stopped();
+      const fatal = finalRefusal(error);
+      if (fatal !== undefined) throw fatal;
+      this.#options.log.warn({ reason: reasonOf(error) }, 'registration failed, trying again');
+      this.#session?.connection.close();
+      return error;
+    }
   }
 
   async stop(): Promise<void> {
@@ -285,8 +295,8 @@ function checkKind(connection: Connection, address: string): void {
 function unreachable(addresses: readonly string[], waitMs: number, reason: unknown): DriveError {
   return new DriveError(
     'meta-unreachable',
-    `no metadata server at ${addresses.join(', ')} within ${waitMs / 1_000} s ` +
-      `(${reasonOf(reason)}); start it (piton-meta), or check --meta`,
+    `no metadata server took this drive in at ${addresses.join(', ')} within ` +
+      `${waitMs / 1_000} s (${reasonOf(reason)}); start it (piton-meta), or check --meta`,
     { cause: reason },
   );
 }

@@ -1,33 +1,31 @@
-// The writer of the kill loop: speaks the wire itself, keeps a full window of writes in flight, and after
+// The steady writer of the kill loop: speaks the wire itself, keeps a full window of writes in flight, and after
 // a crash sends what is not acknowledged again under the same numbers.
 
 import {
   BatchWriter,
   type Connection,
-  dial,
   type Frame,
-  NodeKind,
-  nodeEnvironment,
   Opcode,
+  OperationCode,
   OperationFlag,
   ResultsReader,
   Status,
   statusName,
 } from '@piton/protocol';
-import { CLUSTER } from '../shell/fake-meta.ts';
-import type { Workload } from './workload.ts';
+import { dialAsClient, newSession } from '../shell/raw-client.ts';
+import type { SteadyWorkload } from './steady-workload.ts';
 
-const IN_FLIGHT = 512;
-const BATCH = 128;
+const IN_FLIGHT = 4_096;
+const BATCH = 256;
 const BUDGET_MS = 30_000;
 
-export interface WriterOptions {
-  readonly workload: Workload;
+export interface SteadyWriterOptions {
+  readonly workload: SteadyWorkload;
   readonly rangeId: number;
   readonly epoch: number;
 }
 
-export class Writer {
+export class SteadyWriter {
   /** Everything up to here is acknowledged, with the version that it must have. */
   acknowledged = 0;
   /** Everything up to here has been sent at least once. */
@@ -36,15 +34,15 @@ export class Writer {
   failure: Error | undefined;
   /** The first writes that a crash left open, answered on the retry. */
   retried = 0;
-  readonly #options: WriterOptions;
-  readonly #session = Buffer.from(nodeEnvironment.random.bytes(8));
+  readonly #options: SteadyWriterOptions;
+  readonly #session = newSession();
   #connection: Connection | undefined;
   /** Next number to send on this connection. */
   #next = 1;
   #stopAt = Number.POSITIVE_INFINITY;
   #wake: () => void = () => {};
 
-  constructor(options: WriterOptions) {
+  constructor(options: SteadyWriterOptions) {
     this.#options = options;
   }
 
@@ -53,21 +51,12 @@ export class Writer {
     this.#stopAt = Number.POSITIVE_INFINITY;
     this.#next = this.acknowledged + 1;
     this.retried += this.sent - this.acknowledged;
-    this.#connection = await dial(nodeEnvironment, address, {
-      self: {
-        kind: NodeKind.client,
-        node: 'writer',
-        cluster: CLUSTER,
-        incarnation: 0,
-        software: 'test',
-      },
-      handlers: {
-        frame: (_, frame) => this.#take(frame),
-        closed: (connection) => {
-          if (this.#connection !== connection) return;
-          this.#connection = undefined;
-          this.#wake();
-        },
+    this.#connection = await dialAsClient(address, 'steady', {
+      frame: (_, frame) => this.#take(frame),
+      closed: (connection) => {
+        if (this.#connection !== connection) return;
+        this.#connection = undefined;
+        this.#wake();
       },
     });
     this.#fill();
@@ -98,7 +87,7 @@ export class Writer {
     const end = Math.min(this.#next + BATCH - 1, this.#stopAt);
     for (let number = this.#next; number <= end; number++) {
       batch.add({
-        code: workload.codeOf(number),
+        code: OperationCode.put,
         flags: number <= this.sent ? OperationFlag.retry : 0,
         rangeId,
         epoch,
@@ -107,7 +96,7 @@ export class Writer {
         key: workload.keyOf(number),
         writeNumber: number,
         ifVersion: 0,
-        increment: 1n,
+        increment: 0n,
         value: workload.valueOf(number),
         valueTag: 0,
       });
@@ -117,8 +106,7 @@ export class Writer {
     this.#connection?.sendFrame(
       batch.finish({
         indexVersion: 1,
-        sessionHigh: this.#session.readUInt32LE(0),
-        sessionLow: this.#session.readUInt32LE(4),
+        ...this.#session,
         lowestOutstanding: this.acknowledged + 1,
       }),
     );
@@ -135,8 +123,7 @@ export class Writer {
   /** One range acknowledges in order; every number must get its own version. */
   #check(result: ResultsReader): void {
     const { operationId, status, version } = result;
-    const isDone = status === Status.ok || status === Status.notFound;
-    if (!isDone) {
+    if (status !== Status.ok) {
       this.#fail(`write ${operationId} was answered with ${statusName(status)}`);
     } else if (operationId !== this.acknowledged + 1) {
       this.#fail(`write ${operationId} was acknowledged behind ${this.acknowledged}`);

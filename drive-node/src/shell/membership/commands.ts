@@ -17,9 +17,9 @@ import {
   RefusedError,
   Status,
 } from '@piton/protocol';
-import { StoreError, type StoreErrorCode } from '../engine/store.ts';
-import type { Ranges } from './host.ts';
-import { type Log, reasonOf } from './log.ts';
+import { StoreError, type StoreErrorCode } from '../../engine/store.ts';
+import type { Ranges } from '../host.ts';
+import { type Log, reasonOf } from '../observation/log.ts';
 
 /** Commands under way at once; a metadata server that sends more is told to come back. */
 const COMMANDS_MAX = 1_024;

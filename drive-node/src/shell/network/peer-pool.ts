@@ -23,9 +23,9 @@ import {
   Status,
   type Timer,
 } from '@piton/protocol';
+import type { PeerLinks } from '../host.ts';
+import { type Log, reasonOf } from '../observation/log.ts';
 import { BackOff } from './back-off.ts';
-import type { PeerLinks } from './host.ts';
-import { type Log, reasonOf } from './log.ts';
 
 const RETRY_MS_FIRST = 50;
 const RETRY_MS_LONGEST = 3_000;

@@ -5,9 +5,7 @@
 // the incarnation is raised and on the device before anybody hears of it. The file is only written by
 // the process that holds the folder's lock; it may be read without.
 
-import { open, readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import {
   type ClusterId,
   clusterId,
@@ -17,7 +15,8 @@ import {
   incarnation,
   type Random,
 } from '@piton/protocol';
-import { DriveError } from './failures.ts';
+import { type Disk, readWholeFile, unlinkIfThere } from '../../engine/disk/disk.ts';
+import { DriveError } from '../failures.ts';
 
 export interface Identity {
   readonly drive: DriveId;
@@ -29,23 +28,16 @@ export interface Identity {
   readonly incarnation: number;
 }
 
-/** Where the identity is kept; a drive in a simulation has it in memory. */
-export interface IdentityKeeper {
-  /** Undefined for a folder that no drive has used. Throws DriveError. */
-  read(): Promise<Identity | undefined>;
-  write(identity: Identity): Promise<void>;
-}
-
 const FORMAT = 1;
 const FILE = 'drive.json';
 const FOLDER_ID_BYTES = 16;
 
 /** The identity in force: what was written last. */
 export class IdentityBook {
-  readonly #keeper: IdentityKeeper;
+  readonly #keeper: IdentityFile;
   #current: Identity;
 
-  constructor(keeper: IdentityKeeper, start: Identity) {
+  constructor(keeper: IdentityFile, start: Identity) {
     this.#keeper = keeper;
     this.#current = start;
   }
@@ -101,37 +93,46 @@ export function identityFor(
   );
 }
 
-export class FileIdentity implements IdentityKeeper {
+export class IdentityFile {
+  readonly #disk: Disk;
   readonly #folder: string;
   readonly #path: string;
 
-  constructor(folder: string) {
+  constructor(disk: Disk, folder: string) {
+    this.#disk = disk;
     this.#folder = folder;
-    this.#path = join(folder, FILE);
+    this.#path = `${folder}/${FILE}`;
   }
 
+  /** Undefined for a folder that no drive has used. Throws DriveError. */
   async read(): Promise<Identity | undefined> {
-    let text: string;
-    try {
-      text = await readFile(this.#path, 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
-    return this.#parse(text);
+    const bytes = await readWholeFile(this.#disk, this.#path);
+    return bytes === undefined ? undefined : this.#parse(Buffer.from(bytes).toString());
   }
 
+  /** All or nothing, on the device when it settles. */
   async write(identity: Identity): Promise<void> {
     const beside = `${this.#path}.new`;
     const text = `${JSON.stringify({ format: FORMAT, ...identity }, undefined, 2)}\n`;
+    await unlinkIfThere(this.#disk, beside);
     try {
-      await writeFlushed(beside, text);
-      await rename(beside, this.#path);
+      await this.#writeFlushed(beside, Buffer.from(text));
+      await this.#disk.rename(beside, this.#path);
     } catch (error) {
-      await rm(beside, { force: true });
+      await unlinkIfThere(this.#disk, beside);
       throw error;
     }
-    await flushFolder(this.#folder);
+    await this.#disk.syncDirectory(this.#folder);
+  }
+
+  async #writeFlushed(path: string, bytes: Uint8Array): Promise<void> {
+    const file = await this.#disk.open(path, 'create');
+    try {
+      await file.writeFlushed(bytes, 0);
+      await file.flush();
+    } finally {
+      await file.close();
+    }
   }
 
   #parse(text: string): Identity {
@@ -163,24 +164,5 @@ export class FileIdentity implements IdentityKeeper {
       `data folder ${this.#folder}: ${FILE} has format ${format}, this version knows ${FORMAT}; ` +
         'start it with the newer version of Piton that wrote it',
     );
-  }
-}
-
-async function writeFlushed(path: string, text: string): Promise<void> {
-  const file = await open(path, 'w');
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function flushFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

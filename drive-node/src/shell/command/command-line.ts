@@ -9,9 +9,9 @@ import {
   DEFAULT_PORT,
   type DriveOptions,
   type Durability,
-} from './options.ts';
+} from '../options.ts';
+import { version } from '../version.ts';
 import { parseBytes, parseBytesPerSecond, parseMs } from './units.ts';
-import { version } from './version.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
