@@ -19,6 +19,11 @@ export function formatCount(count: number): string {
   return Math.round(count).toLocaleString('en-US');
 }
 
+/** `1 range`, `2 ranges`. */
+export function plural(count: number, word: string): string {
+  return `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`;
+}
+
 /** A rate of something per second: 12, 3.4 k, 1.2 M. */
 export function formatRate(perSecond: number): string {
   if (perSecond >= 999_500) return `${(perSecond / 1e6).toFixed(1)} M/s`;

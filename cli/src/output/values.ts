@@ -66,10 +66,13 @@ export function keyText(key: string | Uint8Array): string | undefined {
   }
 }
 
-/** A key for people. Bytes that are not text are shown as 0x... */
+/** A key for people. Bytes that are not readable text are shown as 0x... */
 export function showKey(key: string | Uint8Array): string {
   const text = keyText(key);
-  return text === undefined ? `0x${Buffer.from(key as Uint8Array).toString('hex')}` : oneLine(text);
+  if (text !== undefined && (typeof key === 'string' || oneLine(text) === text)) {
+    return oneLine(text);
+  }
+  return `0x${Buffer.from(key as Uint8Array).toString('hex')}`;
 }
 
 /** A key for programs. Bytes that are not text become {"base64": "..."}. */

@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { parseAddresses, parseMs } from '../input/numbers.ts';
 import type { Terminal } from './terminal.ts';
 
-export const DEFAULT_META = '127.0.0.1:7400';
+export const DEFAULT_META: string = '127.0.0.1:7400';
 const DEFAULT_TIMEOUT = '10s';
 
 interface GlobalOptions {

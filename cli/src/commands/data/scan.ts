@@ -30,10 +30,23 @@ function selectorOf(options: ScanOptions): Selector {
   return { prefix };
 }
 
+interface Checked {
+  readonly selector: Selector;
+  readonly limit: number | undefined;
+}
+
+function check(options: ScanOptions): Checked {
+  const { limit } = options;
+  return {
+    selector: selectorOf(options),
+    limit: limit === undefined ? undefined : parseCount('--limit', limit, 1),
+  };
+}
+
 async function printEntries(context: Context, kv: KVClient, options: ScanOptions): Promise<number> {
   const { terminal, isJson } = context;
-  const limit = options.limit === undefined ? undefined : parseCount('--limit', options.limit, 1);
-  const scan = kv.scan(selectorOf(options), {
+  const { selector, limit } = check(options);
+  const scan = kv.scan(selector, {
     ...(limit === undefined ? {} : { limit }),
     reverse: options.reverse === true,
     keysOnly: options.keysOnly === true,
@@ -75,7 +88,7 @@ export function scanCommand(terminal: Terminal): Command {
     )
     .action(async (options: ScanOptions, command: Command) => {
       const context = contextOf(terminal, command);
-      selectorOf(options);
+      check(options);
       await using kv = await context.connect();
       const count = await printEntries(context, kv, options);
       if (terminal.isOutTerminal) context.say(`${count} ${count === 1 ? 'entry' : 'entries'}`);

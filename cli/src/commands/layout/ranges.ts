@@ -29,8 +29,16 @@ function number(
 
 const COLUMNS: readonly Column<RangeView>[] = [
   number('RANGE', ({ id }) => id),
-  { title: 'FROM', show: ({ start }) => showBorder(start, '(beginning)') },
-  { title: 'UP TO', show: ({ end }) => showBorder(end, '(end)') },
+  {
+    title: 'FROM',
+    show: ({ start }) => showBorder(start, '(beginning)'),
+    plain: ({ start }) => showBorder(start, ''),
+  },
+  {
+    title: 'UP TO',
+    show: ({ end }) => showBorder(end, '(end)'),
+    plain: ({ end }) => showBorder(end, ''),
+  },
   { title: 'CHAIN, HEAD FIRST', show: chainOf },
   number('EPOCH', ({ epoch }) => epoch),
   number('KEYS', ({ keys }) => keys),

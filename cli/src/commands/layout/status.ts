@@ -2,7 +2,7 @@
 
 import type { StatusView } from '@piton/cluster';
 import { Command } from 'commander';
-import { formatBytes, formatCount, formatMs, formatRate } from '../../output/figures.ts';
+import { formatBytes, formatCount, formatMs, formatRate, plural } from '../../output/figures.ts';
 import { toJson } from '../../output/values.ts';
 import { contextOf } from '../../shell/context.ts';
 import type { Terminal } from '../../shell/terminal.ts';
@@ -17,12 +17,12 @@ function facts(status: StatusView): [string, string][] {
     ['software', `${status.software}, up for ${formatMs(status.uptimeMs)}`],
     ['drives', `${drives.up} up${down > 0 ? `, ${down} DOWN` : ''}`],
     ['ranges', `${formatCount(status.ranges)}, index version ${formatCount(status.indexVersion)}`],
-    ['data', `${formatCount(load.keys)} keys, ${formatBytes(load.bytes)} (each copy once)`],
+    ['data', `${plural(load.keys, 'key')}, ${formatBytes(load.bytes)} (before replication)`],
     [
       'load',
-      `${formatRate(load.readsPerSecond)} reads, ${formatRate(load.writesPerSecond)} writes`,
+      `reads ${formatRate(load.readsPerSecond)}, writes ${formatRate(load.writesPerSecond)}`,
     ],
-    ['clients', `${formatCount(status.watchers)} follow the index`],
+    ['clients', `${formatCount(status.watchers)} connected`],
   ];
 }
 
@@ -30,7 +30,7 @@ function keyspaceLines(status: StatusView): string[] {
   return status.keyspaces.map(({ name, partitioning, replicas, ranges, state }) => {
     const copies = replicas === 1 ? '1 copy' : `${replicas} copies`;
     const unready = state === 'ready' ? '' : ` (${state})`;
-    return `  ${name}: by ${partitioning}, ${copies}, ${formatCount(ranges)} ranges${unready}`;
+    return `  ${name}: by ${partitioning}, ${copies}, ${plural(ranges, 'range')}${unready}`;
   });
 }
 

@@ -4,7 +4,7 @@
 import type { KVClient } from '@piton/sdk';
 import { Command } from 'commander';
 import { parseCount } from '../../input/numbers.ts';
-import { formatBytes, formatCount, formatMs, formatRate } from '../../output/figures.ts';
+import { formatBytes, formatMs, formatRate, plural } from '../../output/figures.ts';
 import { startProgress } from '../../output/progress.ts';
 import { toJson } from '../../output/values.ts';
 import { type LineProblem, Loader, type LoadTarget } from '../../records/loader.ts';
@@ -68,7 +68,7 @@ async function loadFile(context: Context, file: string, options: LoadOptions): P
       if (loader.failed > 0) break;
       bytes = piece.bytes;
       const perSecond = loader.stored / ((performance.now() - startedAt) / 1000);
-      progress.update(bytes, `${formatCount(loader.stored)} records, ${formatRate(perSecond)}`);
+      progress.update(bytes, `${plural(loader.stored, 'record')}, ${formatRate(perSecond)}`);
     }
     await loader.finish();
   } finally {
@@ -85,17 +85,17 @@ function report(context: Context, summary: Summary): void {
   else {
     const rate = formatRate(stored / Math.max(seconds, 0.001));
     context.terminal.out.write(
-      `${formatCount(stored)} records stored from ${formatBytes(bytes)} ` +
+      `${plural(stored, 'record')} stored from ${formatBytes(bytes)} ` +
         `in ${formatMs(seconds * 1000)} (${rate})\n`,
     );
   }
   if (resumeLine !== null) {
     throw new CommandError(
-      `${failed} records were not stored; everything before line ${resumeLine} is. ` +
+      `${plural(failed, 'record')} not stored; everything before line ${resumeLine} is. ` +
         `Go on with: piton load ${summary.file} --from-line ${resumeLine}`,
     );
   }
-  if (bad > 0) throw new CommandError(`${bad} lines were no records; all others are stored`);
+  if (bad > 0) throw new CommandError(`${plural(bad, 'line')} left out; all others are stored`);
 }
 
 export function loadCommand(terminal: Terminal): Command {

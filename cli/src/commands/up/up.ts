@@ -5,6 +5,7 @@ import { limits, Partitioning } from '@piton/protocol';
 import { Command, Option } from 'commander';
 import { parseBytes, parseCount } from '../../input/numbers.ts';
 import { toJson } from '../../output/values.ts';
+import { DEFAULT_META } from '../../shell/context.ts';
 import { CommandError } from '../../shell/exit.ts';
 import type { Terminal } from '../../shell/terminal.ts';
 import { Supervisor } from './supervisor.ts';
@@ -45,9 +46,9 @@ function clusterOptions(options: UpOptions): ClusterOptions {
   };
 }
 
-function describe(cluster: Cluster, options: UpOptions): string {
+function describe(cluster: Cluster, options: UpOptions, command: string): string {
   const { metaAddress, httpAddress } = cluster;
-  const meta = metaAddress === '127.0.0.1:7400' ? '' : ` --meta ${metaAddress}`;
+  const piton = metaAddress === DEFAULT_META ? command : `${command} --meta ${metaAddress}`;
   const kept =
     options.data === undefined
       ? 'temporary, removed at the end; keep it with --data DIR'
@@ -61,9 +62,9 @@ function describe(cluster: Cluster, options: UpOptions): string {
     `data             ${kept}`,
     '',
     'Try in another terminal:',
-    `  piton${meta} put greeting "hello, world"`,
-    `  piton${meta} get greeting`,
-    `  piton${meta} status`,
+    `  ${piton} put greeting "hello, world"`,
+    `  ${piton} get greeting`,
+    `  ${piton} status`,
     `In a program: KVClient.connect('${cluster.url}')`,
     '',
     'Ctrl-C stops everything.',
@@ -140,7 +141,9 @@ function announce(terminal: Terminal, cluster: Cluster, options: UpOptions): voi
     return;
   }
   terminal.out.write(`piton ready piton=${metaAddress} http=${httpAddress}\n`);
-  terminal.err.write(`\n${describe(cluster, options)}`);
+  // Under npm the command is not on the path of the other terminal.
+  const command = terminal.env.npm_lifecycle_event === undefined ? 'piton' : 'npx piton';
+  terminal.err.write(`\n${describe(cluster, options, command)}`);
 }
 
 export function upCommand(terminal: Terminal): Command {
