@@ -7,6 +7,7 @@
 import type { Budget } from '../packing/budget.ts';
 import { Random } from '../packing/random.ts';
 import { ColumnGeneration, PatternPool, type PriceCertificate } from './columns.ts';
+import { walkToCover } from './cover-walk.ts';
 import type { Items, Solution } from './items.ts';
 import { searchFewer } from './neighbourhood.ts';
 import { constructAll } from './portfolio.ts';
@@ -31,6 +32,7 @@ export interface CoarseResult {
 }
 
 const PATTERNS_MAX = 40_000;
+const SOLVER_ITEMS_MAX = 1200;
 
 class CoarseSearch {
   readonly #items: Items;
@@ -91,13 +93,16 @@ class CoarseSearch {
   }
 
   /** Where a packing that meets the bound has next to no waste, lists its possible patterns and covers with them alone. */
-  #tryTight(solver: LinearSolver): void {
+  #tryTight(solver: LinearSolver | undefined): void {
     const patterns = listTightPatterns(
       this.#items,
       this.#lower,
       this.#options.budget.part(80_000_000),
     );
     if (patterns === undefined || patterns.length === 0) return;
+    const walk = this.#options.budget.part(1_500_000_000);
+    this.#improve(walkToCover(this.#items.count, patterns, this.#random, walk));
+    if (this.#isClosed || solver === undefined) return;
     const pool = new PatternPool(Number.POSITIVE_INFINITY);
     pool.add(patterns);
     const columns = new ColumnGeneration(this.#items, solver, pool);
@@ -125,9 +130,9 @@ class CoarseSearch {
     const { solver, budget } = this.#options;
     const steps = 4_000_000 + this.#items.count * 40_000;
     this.#searchDown(steps);
-    if (solver !== undefined) {
-      if (!this.#isClosed) this.#tryTight(solver);
-      if (!this.#isClosed && this.#items.count <= 1200) this.#withSolver(solver);
+    if (!this.#isClosed) this.#tryTight(solver);
+    if (!this.#isClosed && solver !== undefined && this.#items.count <= SOLVER_ITEMS_MAX) {
+      this.#withSolver(solver);
     }
     while (!this.#isClosed && !budget.isOver) this.#searchDown(steps * 4);
     return {

@@ -6,11 +6,12 @@
 
 import { type Bound, bestBound, ceilDivide } from '../bounds/bound.ts';
 import { inventoryBounds } from '../bounds/sums.ts';
-import { InfeasibleError } from '../model/errors.ts';
+import { InfeasibleError, NoPlanError } from '../model/errors.ts';
 import { type Ranges, rangeName } from '../model/ranges.ts';
 import { formatQuantity } from '../model/units.ts';
 import { Budget } from '../packing/budget.ts';
 import { exactSum } from '../packing/packing.ts';
+import { apportion } from '../replicas/apportion.ts';
 import { dealToParts, partsOf, zoneShares } from '../replicas/zones.ts';
 import { type Candidates, candidatesOf, splitByZone } from './candidates.ts';
 import { type Demand, demandOf, pick, pickJoins, wholeDemand } from './demand.ts';
@@ -65,6 +66,11 @@ function withCopies(
   copies: number,
 ): Int32Array {
   return placeable.filter((i) => copiesOf(ranges, replicas, i) === copies);
+}
+
+interface ZonedPlan {
+  readonly drives: PlannedDrive[];
+  readonly chains: readonly Int32Array[];
 }
 
 class Planner {
@@ -160,19 +166,70 @@ class Planner {
   #planReplicated(placeable: Int32Array, chains: Int32Array[], most: number): void {
     const zones = splitByZone(this.#candidates, most);
     this.#checkZones(zones, placeable, most);
-    const zoneOf = chains.map(() => new Int32Array(this.#ranges.count).fill(-1));
-    for (let copies = 1; copies <= most; copies++) {
-      const at = withCopies(this.#ranges, this.#options.replicas, placeable, copies);
-      if (at.length > 0) this.#deal(at, copies, zones, zoneOf);
-    }
-    zones.forEach((zone, z) => {
-      this.#packZone(zone, z, zoneOf, chains);
-    });
     this.#bounds.push(...this.#replicatedBounds(placeable, zones, most));
+    let best: ZonedPlan | undefined;
+    for (const weights of this.#zoneWeights(zones, most)) {
+      const found = this.#tryZones(placeable, zones, weights, most);
+      if (found === undefined) continue;
+      if (best === undefined || found.drives.length < best.drives.length) best = found;
+      if (best.drives.length <= bestBound(this.#bounds).drives || this.#budget.isOver) break;
+    }
+    // The plain proportions once more, now letting the refusal through with its reason.
+    best ??= this.#packZones(placeable, zones, zones.map((zone) => zone.weight()), most);
+    this.#drives.push(...best.drives);
+    for (const [j, chain] of chains.entries()) chain.set(best.chains[j]!);
   }
 
-  #deal(at: Int32Array, copies: number, zones: Candidates[], zoneOf: Int32Array[]): void {
-    const weights = zones.map((zone) => zone.weight());
+  /** Proportions to try: whole drives per zone for the bound and a few more, then the zones' sizes. */
+  #zoneWeights(zones: readonly Candidates[], most: number): number[][] {
+    const plain = zones.map((zone) => zone.weight());
+    if (!this.#candidates.isFinite() || !this.#candidates.areEqual) return [plain];
+    if (this.#options.objective === 'even') return [plain];
+    const sizes = zones.map((zone) => zone.list.length);
+    const lower = bestBound(this.#bounds).drives;
+    const whole = [0, 1, 2].map((more) => apportion(sizes, lower + more, most));
+    return [...whole.filter((weights) => weights !== undefined), plain];
+  }
+
+  #tryZones(
+    placeable: Int32Array,
+    zones: readonly Candidates[],
+    weights: readonly number[],
+    most: number,
+  ): ZonedPlan | undefined {
+    try {
+      return this.#packZones(placeable, zones, weights, most);
+    } catch (error) {
+      if (error instanceof NoPlanError || error instanceof InfeasibleError) return undefined;
+      throw error;
+    }
+  }
+
+  #packZones(
+    placeable: Int32Array,
+    zones: readonly Candidates[],
+    weights: readonly number[],
+    most: number,
+  ): ZonedPlan {
+    const empty = (): Int32Array => new Int32Array(this.#ranges.count).fill(-1);
+    const zoneOf = Array.from({ length: most }, empty);
+    const result: ZonedPlan = { drives: [], chains: Array.from({ length: most }, empty) };
+    for (let copies = 1; copies <= most; copies++) {
+      const at = withCopies(this.#ranges, this.#options.replicas, placeable, copies);
+      if (at.length > 0) this.#deal(at, copies, weights, zoneOf);
+    }
+    zones.forEach((zone, z) => {
+      this.#packZone(zone, z, zoneOf, result);
+    });
+    return result;
+  }
+
+  #deal(
+    at: Int32Array,
+    copies: number,
+    weights: readonly number[],
+    zoneOf: readonly Int32Array[],
+  ): void {
     const parts = partsOf(zoneShares(weights, copies), copies);
     const columns = [...pick(this.#demand.base, at), ...pick(this.#demand.tail, at)];
     const partOf = dealToParts(columns, pickJoins(this.#ranges.joins, at), parts);
@@ -182,7 +239,12 @@ class Planner {
     }
   }
 
-  #packZone(zone: Candidates, z: number, zoneOf: Int32Array[], chains: Int32Array[]): void {
+  #packZone(
+    zone: Candidates,
+    z: number,
+    zoneOf: readonly Int32Array[],
+    result: ZonedPlan,
+  ): void {
     const copyAt = new Int8Array(this.#ranges.count).fill(-1);
     zoneOf.forEach((column, j) => {
       for (let i = 0; i < column.length; i++) if (column[i] === z) copyAt[i] = j;
@@ -194,10 +256,10 @@ class Planner {
       Float64Array.from(at, (i) => column[i]! + (isTail(i) ? this.#demand.tail[r]![i]! : 0)),
     );
     const placed = this.#pack(columns, at, zone);
-    const offset = this.#drives.length;
-    this.#drives.push(...placed.drives);
+    const offset = result.drives.length;
+    result.drives.push(...placed.drives);
     for (let k = 0; k < at.length; k++) {
-      chains[copyAt[at[k]!]!]![at[k]!] = offset + placed.binOf[k]!;
+      result.chains[copyAt[at[k]!]!]![at[k]!] = offset + placed.binOf[k]!;
     }
   }
 
