@@ -19,7 +19,6 @@ const NEXT_STEPS: ReadonlyMap<Status, string> = new Map<Status, string>([
   [Status.driveUnknown, 'see the drives with: piton drives'],
   [Status.noSuchRange, 'see the ranges with: piton ranges'],
   [Status.keyspaceExists, 'choose another name'],
-  [Status.notEnoughDrives, 'start more drives with: piton-drive'],
   [Status.conflictingOperation, 'wait until the other change of this range has ended'],
 ]);
 
