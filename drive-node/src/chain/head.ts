@@ -73,6 +73,10 @@ export class HeadWriter {
       this.#replies.refuse(request, Status.expired);
       return;
     }
+    if (!replica.isReconciled) {
+      this.#replies.refuse(request, Status.rangeUnavailable, { retryAfterMs: OVERLOADED_RETRY_MS });
+      return;
+    }
     if (replica.isDraining) {
       this.#park(replica, request);
       return;

@@ -93,6 +93,10 @@ export class Receiver {
       connection.refuse(frame.requestId, Status.staleIndex, detail);
       return;
     }
+    if (!replica.isReconciled) {
+      connection.refuse(frame.requestId, Status.rangeUnavailable, { retryAfterMs: RETRY_MS });
+      return;
+    }
     this.#answerState(connection, frame.requestId, replica, request).catch((error: unknown) => {
       const { status, detail } = refusalFor(error);
       connection.refuse(frame.requestId, status, detail);

@@ -3,8 +3,9 @@
 // The predecessor asks how far the successor is (chainState). What the successor lacks is sent again
 // in order, from the pending list or the log; only then do new updates flow (SOURCES.md 2.3, "S-
 // first resends"). The other way round, a predecessor that lost its unflushed end in a power cut
-// takes what the successor has: a number is never given to two different writes. A gap that nobody
-// can fill is reported, and the link stays broken: never silently go on.
+// takes what the successor has: a number is never given to two different writes. After a restart this
+// goes from the tail to the head: who has not agreed with its own successor answers nobody yet. A gap
+// that nobody can fill is reported, and the link stays broken: never silently go on.
 
 import {
   type Clock,
@@ -57,6 +58,7 @@ export class Resumer {
     const successor = replica.role.successor;
     if (successor === undefined) {
       replica.link = LinkState.none;
+      replica.isReconciled = true;
       this.#parts.committer.expect(replica);
       this.#parts.committer.advance(replica);
       return;
@@ -163,6 +165,7 @@ export class Resumer {
       if (!this.isCurrent(replica, token)) return;
     }
     replica.link = LinkState.open;
+    replica.isReconciled = true;
   }
 
   /** Returns the first sequence that it did not send. */

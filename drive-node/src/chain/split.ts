@@ -160,6 +160,7 @@ export class Splitter {
     half.committed = replica.last;
     half.acknowledged = replica.last;
     half.isComplete = replica.isComplete;
+    half.isReconciled = replica.isReconciled;
     half.sessions.merge(replica.sessions.encode(), this.#parts.clock.nowMs());
     half.keys = replica.keys / 2;
     half.bytes = replica.bytes / 2;

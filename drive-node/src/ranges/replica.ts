@@ -43,6 +43,11 @@ export class Replica {
   resumes = 0;
   /** False for a syncing member whose copy is not complete: it must not serve, whatever happens. */
   isComplete = true;
+  /**
+   * False after a restart until the successors have told what they have. They may have more: a head
+   * that numbered a new write before it knew would give one number to two writes.
+   */
+  isReconciled = true;
   /** A split waits for the pending writes: new ones are parked. */
   isDraining = false;
   keys = 0;

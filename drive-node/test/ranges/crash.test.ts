@@ -14,6 +14,8 @@ import * as assert from 'uvu/assert';
 import { deadline } from '../shell/deadline.ts';
 import { type Outcome, record, type SimClient, World } from './world.ts';
 
+/** More for a long run: `PITON_CRASH_SEEDS=200`. */
+const SEEDS = Number(process.env.PITON_CRASH_SEEDS ?? 4);
 const test = suite('drives that crash');
 
 interface Load {
@@ -116,8 +118,8 @@ async function crashRounds(
 
 test(
   'one drive: kill -9 and power cuts lose nothing that was acknowledged',
-  deadline(60_000, async () => {
-    for (let seed = 1; seed <= 4; seed++) {
+  deadline(15_000 * SEEDS, async () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
       await crashRounds(['a'], seed, 5, (world) => ({
         victims: ['a'],
         kind: world.sim.random() < 0.5 ? 'power' : 'process',
@@ -128,8 +130,8 @@ test(
 
 test(
   'three drives: any one of them dies, again and again',
-  deadline(60_000, async () => {
-    for (let seed = 1; seed <= 4; seed++) {
+  deadline(15_000 * SEEDS, async () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
       await crashRounds(['a', 'b', 'c'], seed, 6, (world) => ({
         victims: [['a', 'b', 'c'][Math.floor(world.sim.random() * 3)] as string],
         kind: world.sim.random() < 0.5 ? 'power' : 'process',
@@ -140,8 +142,8 @@ test(
 
 test(
   'three drives: all of them lose their power at once',
-  deadline(60_000, async () => {
-    for (let seed = 1; seed <= 4; seed++) {
+  deadline(15_000 * SEEDS, async () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
       await crashRounds(['a', 'b', 'c'], seed, 4, () => ({
         victims: ['a', 'b', 'c'],
         kind: 'power',

@@ -38,6 +38,7 @@ import { openRanges, type RangeHost } from '../../src/ranges/range-host.ts';
 import { PeerPool } from '../../src/shell/network/peer-pool.ts';
 
 const CLUSTER = clusterId('00000000-0000-4000-8000-000000000001');
+const DISK_MS_MAX = 2;
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const utf8 = (text: string): Buffer => Buffer.from(text);
 
@@ -117,6 +118,9 @@ export class World {
     if (this.disks === undefined) return createMemoryStore({ clock: environment.clock, owner });
     const disk = this.disks.get(name) ?? new MemoryDisk(() => this.sim.random());
     this.disks.set(name, disk);
+    // A device takes its time, so that there is always something that is not flushed yet.
+    disk.delay = () =>
+      new Promise((resolve) => this.sim.schedule(this.sim.random() * DISK_MS_MAX, resolve));
     return openLogStore({
       directory: `/${name}`,
       disk,
