@@ -29,7 +29,7 @@ export interface DriveOptions {
   readonly port?: number | undefined;
   /** HOST:PORT that others use to reach this drive; port 0 stands for the bound port. */
   readonly advertise?: string | undefined;
-  /** Default: what is free on the device of the data folder. */
+  /** Default: what is free on the device of the data folder, at most 31 GiB. */
   readonly capacityBytes?: number | undefined;
   readonly bandwidthBytesPerSecond?: number | undefined;
   readonly zone?: string | undefined;

@@ -40,7 +40,7 @@ interface Flags {
 const EXAMPLES = `
 Examples:
   $ piton-drive --meta 192.168.1.10:7400 --data /var/lib/piton
-        join a cluster with the whole disk, listen at 127.0.0.1:7410
+        join a cluster, listen at 127.0.0.1:7410
   $ piton-drive --meta meta.local:7400 --data /mnt/usb/piton --host 0.0.0.0 \\
                 --capacity 32GB --bandwidth 40MB/s --zone shelf-2
         a Raspberry Pi that others reach over the network
@@ -93,7 +93,9 @@ function makeCommand(): Command {
         .default(DEFAULT_PORT),
     )
     .option('--advertise <address>', 'HOST:PORT that others dial (default: where it listens)')
-    .addOption(sizeOption('--capacity <size>', 'most bytes to store (default: the free disk)'))
+    .addOption(
+      sizeOption('--capacity <size>', 'most bytes to store (default: what is free, at most 31GiB)'),
+    )
     .addOption(
       new Option('--bandwidth <rate>', 'what the device and the network sustain')
         .argParser(parsed(parseBytesPerSecond))
