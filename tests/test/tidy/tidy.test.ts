@@ -10,6 +10,8 @@ import { functionsOf, opensFunction, ROOT, type SourceFile, sourceFiles } from '
 const test = suite('tidy');
 const FILE_LINES_MAX = 400;
 const FUNCTION_LINES_MAX = 70;
+/** Numbers that are taken for what comes next; docs/protocol.md says so of each. */
+const RESERVED: ReadonlySet<string> = new Set(['versionQuery']);
 
 const sources = sourceFiles('src');
 const tests = sourceFiles('test');
@@ -31,10 +33,11 @@ test('there is something to look at', () => {
   assert.ok(testFiles.length > 20, `only ${testFiles.length} test files`);
 });
 
-test('every test file ends by running its tests', () => {
+test('every test file runs its tests, behind the last of them', () => {
+  const runs = /\.run\(\);$|^run\w*Suite\(/;
   const found = testFiles.filter(({ lines }) => {
-    const last = lines.filter((line) => line.trim() !== '').at(-1) ?? '';
-    return !/\.run\(\);$|^\}$/.test(last) || !lines.some((line) => /\.run\(\);$/.test(line));
+    const last = lines.findLastIndex((line) => runs.test(line));
+    return last < 0 || lines.slice(last + 1).some((line) => /^\s*test\(/.test(line));
   });
   expectNone(
     found.map(({ path }) => path),
@@ -83,10 +86,13 @@ test('every opcode is handled by some program', () => {
     .filter(({ path }) => !path.startsWith('protocol/src/words/'))
     .map(({ lines }) => lines.join('\n'))
     .join('\n');
-  const found = Object.keys(Opcode).filter(
-    (name) => !new RegExp(`\\b(?:Opcode|messages)\\.${name}\\b`).test(text),
-  );
+  const isHandled = (name: string): boolean =>
+    new RegExp(`\\b(?:Opcode|messages)\\.${name}\\b`).test(text);
+  const names = Object.keys(Opcode);
+  const found = names.filter((name) => !isHandled(name) && !RESERVED.has(name));
   expectNone(found, 'handle the opcode, or take it out of protocol/src/words/opcodes.ts');
+  const handled = [...RESERVED].filter(isHandled);
+  expectNone(handled, 'handled by now: take it out of RESERVED in this test');
 });
 
 test('every opcode has its place in the description of the wire', () => {
