@@ -1,6 +1,8 @@
 // A key as JSON. Keys are bytes; JSON has only text. So `hex` is always there and exact, and `text` is
 // there too when the bytes are UTF-8 that a person can read: no control characters, and the
-// same bytes when encoded again.
+// same bytes when encoded again. The borders of a hash keyspace are hashes: they have no text.
+
+import { Partitioning } from '@piton/protocol';
 
 export interface KeyJson {
   readonly hex: string;
@@ -11,9 +13,9 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Control characters, unassigned ones, and such as change the direction or look of others. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/u;
 
-export function keyJson(key: Uint8Array): KeyJson {
+export function keyJson(key: Uint8Array, partitioning: Partitioning): KeyJson {
   const hex = Buffer.from(key).toString('hex');
-  const text = textOf(key);
+  const text = partitioning === Partitioning.hash ? undefined : textOf(key);
   return text === undefined ? { hex } : { hex, text };
 }
 

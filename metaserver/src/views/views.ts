@@ -7,6 +7,7 @@ import {
   type KeyspaceId,
   MemberState,
   OperationState,
+  Partitioning,
   type RangeRecord,
 } from '@piton/protocol';
 import type { RequestCounts } from '../handlers/request-counts.ts';
@@ -211,12 +212,14 @@ export class Views {
 
   #range(record: RangeRecord): RangeView {
     const { state, statistics, operations } = this.#sources;
+    const keyspace = state.keyspaces.get(record.keyspace);
+    const partitioning = keyspace?.partitioning ?? Partitioning.range;
     return {
       id: record.id,
-      keyspace: state.keyspaces.get(record.keyspace)?.name ?? '',
+      keyspace: keyspace?.name ?? '',
       keyspaceId: record.keyspace,
-      start: keyJson(record.start),
-      end: record.end === undefined ? null : keyJson(record.end),
+      start: keyJson(record.start, partitioning),
+      end: record.end === undefined ? null : keyJson(record.end, partitioning),
       epoch: record.epoch,
       version: record.version,
       chain: record.chain.map((member) => ({
