@@ -13,8 +13,7 @@ import { LoadResult } from './cache/record-source.ts';
 import { Lookup, Predecessor } from './index/record-index.ts';
 import { RangeScanner } from './keys/range-scanner.ts';
 import { PENDING_BYTES_MAX } from './log/log-writer.ts';
-import { type AnyRecord, RecordView, recordBytes, StoreRecordKind } from './log/record.ts';
-import { SEGMENT_HEADER_BYTES } from './log/segment.ts';
+import { ownRecord, RecordView, recordBytes, StoreRecordKind } from './log/record.ts';
 import type { Drop } from './log/store-facts.ts';
 import {
   type Appended,
@@ -37,7 +36,6 @@ import { type StoreParts, shutDown } from './store-parts.ts';
 const COLD_READS_MAX = 16_384;
 const COLD_ATTEMPTS_MAX = 64;
 const FAILED_READS_MAX = 3;
-const EMPTY = new Uint8Array(0);
 
 export class LogStore implements Store {
   readonly #parts: StoreParts;
@@ -73,13 +71,17 @@ export class LogStore implements Store {
 
   append(record: LogRecord, flush: boolean): Appended {
     this.#checkWritable();
-    const { segments, space, facts, index, unapplied, writer } = this.#parts;
+    const { segments, space, facts, index, unapplied, writer, compactor } = this.#parts;
     const length = recordBytes(record, false);
     const bytes = segments.paddedBytes(length);
-    if (record.kind === RecordKind.put) space.checkPut(bytes);
-    else space.checkReserved(bytes);
+    if (record.kind !== RecordKind.put) space.checkReserved(bytes);
+    else if (!space.hasRoomForPut(bytes)) {
+      compactor.consider();
+      throw space.refusal();
+    }
     const position = writer.append(record, undefined, facts.dropCount, flush);
-    unapplied.add(position, position + bytes, record.namespace);
+    const isSilent = record.kind === RecordKind.sessionOnly;
+    unapplied.add(position, position + bytes, record.namespace, record.rangeId, isSilent);
     index.hasher.hash(record.namespace, record.key, 0, record.key.length);
     return {
       place: position as Place,
@@ -189,6 +191,7 @@ export class LogStore implements Store {
     const { facts, unapplied, writer } = this.#parts;
     const copies = new Map([...changes].map(([name, value]) => [name, value?.slice()] as const));
     const position = this.#appendOwn(StoreRecordKind.states, facts.encodeStates(copies));
+    facts.noteStates(copies);
     await writer.whenDurable(position + 1);
     facts.applyStates(copies);
     unapplied.settle(position);
@@ -220,6 +223,13 @@ export class LogStore implements Store {
     await this.#parts.checkpoints.take();
   }
 
+  /** Settles when nothing is worth compacting any more: for tests and for tools. */
+  async compact(): Promise<void> {
+    this.#checkOpen();
+    await this.#parts.verifier.whenIdle();
+    await this.#parts.compactor.whenIdle();
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -248,16 +258,14 @@ export class LogStore implements Store {
   /** Appends one of the store's own records; it counts as unapplied. */
   #appendOwn(kind: number, value: Uint8Array): number {
     const { segments, space, facts, unapplied, writer } = this.#parts;
-    const own = { kind, namespace: 0, rangeId: 0, epoch: 0, sequence: 0 };
-    const record = { ...own, key: EMPTY, value, valueTag: 0, session: undefined };
-    const asRecord = record as unknown as AnyRecord;
-    const bytes = segments.paddedBytes(recordBytes(asRecord, false));
+    const record = ownRecord(kind, value);
+    const bytes = segments.paddedBytes(recordBytes(record, false));
     space.checkReserved(bytes);
-    if (bytes > segments.segmentBytes - SEGMENT_HEADER_BYTES) {
-      throw new StoreError('no-space', `${value.length} bytes of states do not fit a segment`);
+    if (facts.snapshotBytes + bytes > segments.segmentBytes / 2) {
+      throw new StoreError('no-space', 'the states do not fit half a segment');
     }
-    const position = writer.append(asRecord, undefined, facts.dropCount, true);
-    unapplied.add(position, position + bytes, 0);
+    const position = writer.append(record, undefined, facts.dropCount, true);
+    unapplied.add(position, position + bytes, 0, 0, false);
     writer.active.storeRecords++;
     return position;
   }

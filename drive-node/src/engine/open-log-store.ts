@@ -161,6 +161,8 @@ async function recover(
     checkpointPosition: replayPosition,
     owner,
   });
+  const emptied = segments.all().filter((segment) => segment.isEmptied);
+  await parts.compactor.removeEmptied(emptied, replayPosition);
   parts.sweeper.start();
   if (disk instanceof NodeDisk) await disk.syncDirectory(options.directory);
   return new LogStore(parts);

@@ -107,7 +107,9 @@ export function finishParts(core: StoreCore, options: FinishOptions): StoreParts
       written: (group) => cacheGroup(core, group),
       progress: (failure) => {
         tell(core.listeners, failure);
+        if (failure !== undefined) return;
         if (checkpoints.isDue(writer.appendedPosition)) checkpoints.begin(writer.appendedPosition);
+        compactor.consider();
       },
       deviceFull: (isFull) => {
         space.isDeviceFull = isFull;
@@ -132,10 +134,17 @@ export function finishParts(core: StoreCore, options: FinishOptions): StoreParts
     },
     options.checkpointBytes,
     options.checkpointPosition,
-    () => {},
   );
   const sweeper = new DropSweeper(core);
-  const compactor = new Compactor();
+  const compactor: Compactor = new Compactor({
+    ...core,
+    logFolder: `${directory}/${LOG_FOLDER_NAME}`,
+    writer,
+    space,
+    checkpoints,
+    bytesPerSecond: options.compactionBytesPerSecond,
+    freed: () => tell(core.listeners),
+  });
   return { ...core, writer, space, checkpoints, sweeper, compactor };
 }
 

@@ -122,10 +122,10 @@ export class RecordIndex {
   }
 
   /** Points the entry of a moved record to its new place; `find` was called before. */
-  move(number: number, place: number, recordBytes: number): void {
-    this.#release(this.hashes.candidate(number), recordBytes);
+  move(number: number, place: number, bytesBefore: number, bytesAfter: number): void {
+    this.#release(this.hashes.candidate(number), bytesBefore);
     this.hashes.replace(number, place);
-    this.#retain(place, recordBytes);
+    this.#retain(place, bytesAfter);
   }
 
   /** Adds an entry in front; `find` was called before. */

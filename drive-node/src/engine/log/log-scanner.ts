@@ -5,6 +5,7 @@
 // Proof of damage is any good record further on that was written when the durable position was
 // already behind the hole; in a segment that has a successor everything had been flushed.
 
+import { PLACED_KEY_BYTES_MAX } from '@piton/protocol';
 import type { DiskFile } from '../disk/disk.ts';
 import {
   checksumOf,
@@ -16,7 +17,7 @@ import {
 } from './record.ts';
 import { SEGMENT_HEADER_BYTES, type Segment } from './segment.ts';
 
-const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_BYTES_DEFAULT = 1024 * 1024;
 
 export interface ScannedHole {
   readonly offset: number;
@@ -44,19 +45,24 @@ export interface ScanRequest {
   readonly unitBytes: number;
   /** The end of the log may be torn here; elsewhere every hole is damage. */
   readonly mayBeTorn: boolean;
+  /** How much is read, and looked at without a pause. Default 1 MiB. */
+  readonly chunkBytes?: number;
 }
 
 /** A window over the file; at least one whole record is in it when it is at a record. */
 class Window {
-  bytes: Uint8Array = new Uint8Array(CHUNK_BYTES);
+  bytes: Uint8Array;
   start = 0;
   end = 0;
   readonly #file: DiskFile;
   readonly #fileBytes: number;
+  readonly #chunkBytes: number;
 
-  constructor(file: DiskFile, fileBytes: number) {
+  constructor(file: DiskFile, fileBytes: number, chunkBytes: number) {
     this.#file = file;
     this.#fileBytes = fileBytes;
+    this.#chunkBytes = chunkBytes;
+    this.bytes = new Uint8Array(chunkBytes);
   }
 
   /** True when the window holds `bytes` from `offset` on. */
@@ -65,7 +71,7 @@ class Window {
   }
 
   async moveTo(offset: number, bytes: number): Promise<void> {
-    const wanted = Math.max(bytes, CHUNK_BYTES);
+    const wanted = Math.max(bytes, this.#chunkBytes);
     if (this.bytes.length < wanted) this.bytes = new Uint8Array(wanted);
     const length = Math.max(0, Math.min(this.bytes.length, this.#fileBytes - offset));
     const got = await this.#file.read(this.bytes.subarray(0, length), offset);
@@ -77,12 +83,13 @@ class Window {
 /** Visits all records from `from` on; gives the offset behind the last one that counts. */
 export async function scanSegment(request: ScanRequest, visitor: ScanVisitor): Promise<number> {
   const { file, fileBytes, unitBytes } = request;
-  const window = new Window(file, fileBytes);
+  const chunkBytes = request.chunkBytes ?? CHUNK_BYTES_DEFAULT;
+  const window = new Window(file, fileBytes, chunkBytes);
   const view = new RecordView();
   let offset = Math.max(request.from, SEGMENT_HEADER_BYTES);
   while (offset + HEADER_BYTES <= fileBytes) {
     if (!window.holds(offset, HEADER_BYTES)) {
-      if (visitor.chunk !== undefined && !(await visitor.chunk(CHUNK_BYTES))) return offset;
+      if (visitor.chunk !== undefined && !(await visitor.chunk(chunkBytes))) return offset;
       await window.moveTo(offset, HEADER_BYTES);
     }
     const length = await wholeRecord(request, window, offset);
@@ -153,7 +160,7 @@ async function describeHole(
 ): Promise<ScannedHole> {
   const bytes = next - hole;
   const unknown = { offset: hole, bytes, namespace: undefined, key: undefined };
-  await window.moveTo(hole, Math.min(bytes, CHUNK_BYTES));
+  await window.moveTo(hole, HEADER_BYTES + PLACED_KEY_BYTES_MAX);
   if (!window.holds(hole, HEADER_BYTES) || !isPlausible(window.bytes, 0)) return unknown;
   const view = new RecordView();
   view.set(window.bytes, 0);

@@ -59,6 +59,15 @@ export interface RecordExtra {
 /** Any record as the log takes it; the store's own kinds included. */
 export type AnyRecord = Omit<LogRecord, 'kind'> & { readonly kind: number };
 
+const EMPTY = new Uint8Array(0);
+
+/** One of the store's own records. */
+export function ownRecord(kind: number, value: Uint8Array): AnyRecord {
+  const zeros = { namespace: 0, rangeId: 0, epoch: 0, sequence: 0 };
+  const record = { kind, ...zeros, key: EMPTY, value, valueTag: 0, session: undefined };
+  return record as unknown as AnyRecord;
+}
+
 export function recordBytes(record: AnyRecord, isCopy: boolean): number {
   const session = record.session === undefined ? 0 : SESSION_BYTES;
   const fixed = HEADER_BYTES + session + (isCopy ? ORIGIN_BYTES : 0);

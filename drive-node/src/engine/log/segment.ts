@@ -44,16 +44,18 @@ export class Segment {
   appendedBytes: number = SEGMENT_HEADER_BYTES;
   /** Bytes of records that an index entry points to. */
   liveBytes = 0;
-  /** Bytes of tombstones; they must stay for a while although no entry points to them. */
+  /** Bytes of tombstones that were written here; they must stay for a while. */
   tombstoneBytes = 0;
-  /** Highest horizon of its copied tombstones: a segment number, see compaction. */
+  /** Bytes of tombstones that compaction copied here, and the highest of their horizons. */
+  copiedTombstoneBytes = 0;
   horizon = 0;
   /** Records of the store's own, which a snapshot replaces. */
   storeRecords = 0;
   file: DiskFile | undefined;
-  /** Readers and copies that still use the file. */
-  pins = 0;
+  /** Nothing points here any more: removed after the next checkpoint. */
   isEmptied = false;
+  /** Something here cannot be read: not compacted, so that it stays an error and never a loss. */
+  isDamaged = false;
 
   constructor(number: number, slot: number, path: string, geometry: LogGeometry) {
     this.number = number;

@@ -36,15 +36,20 @@ export class LogSpace {
     return this.capacityBytes - this.#reserveBytes - this.#segments.usedBytes;
   }
 
-  /** Throws StoreError `no-space` when a put of so many bytes does not fit. */
-  checkPut(bytes: number): void {
+  hasRoomForPut(bytes: number): boolean {
     this.#isFull = bytes > this.freeBytes;
-    if (!this.isFull) return;
-    const why = this.isDeviceFull ? 'the device is full' : `${this.capacityBytes} bytes are in use`;
-    throw new StoreError('no-space', `no room for a put: ${why}`);
+    return !this.isFull;
   }
 
-  /** The same for what may use half of the reserve; the other half is for compaction. */
+  refusal(): StoreError {
+    const why = this.isDeviceFull ? 'the device is full' : `${this.capacityBytes} bytes are in use`;
+    return new StoreError('no-space', `no room for a put: ${why}`);
+  }
+
+  /**
+   * For what may use half of the reserve; the other half is for compaction. Throws StoreError
+   * `no-space`.
+   */
   checkReserved(bytes: number): void {
     if (bytes <= this.freeBytes + this.#reserveBytes / 2) return;
     throw new StoreError('no-space', `no room: ${this.capacityBytes} bytes are in use`);

@@ -30,7 +30,11 @@ export interface Drop extends DroppedInterval {
 export type StateChanges = ReadonlyMap<string, Uint8Array | undefined>;
 
 export class StoreFacts {
+  /** As the owner sees them: durable. */
   readonly states: Map<string, Uint8Array> = new Map();
+  /** As the log has them: what a snapshot record must repeat. */
+  readonly #appendedStates = new Map<string, Uint8Array>();
+  #stateBytes = 0;
   namespaceNext = 1;
   /** How many intervals were ever dropped. */
   dropCount = 0;
@@ -86,11 +90,26 @@ export class StoreFacts {
     if (namespace >= this.namespaceNext) this.namespaceNext = namespace + 1;
   }
 
-  applyStates(changes: StateChanges): void {
+  /** Bytes that a snapshot takes, near enough. */
+  get snapshotBytes(): number {
+    let bytes = this.#stateBytes + 64;
+    for (const drop of this.#drops) bytes += drop.start.length + (drop.end?.length ?? 0) + 48;
+    return bytes;
+  }
+
+  /** The changes are in the log, not durable yet. */
+  noteStates(changes: StateChanges): void {
     for (const [name, value] of changes) {
-      if (value === undefined) this.states.delete(name);
-      else this.states.set(name, value);
+      const before = this.#appendedStates.get(name);
+      if (before !== undefined) this.#stateBytes -= before.length + 2 * name.length + 16;
+      if (value !== undefined) this.#stateBytes += value.length + 2 * name.length + 16;
     }
+    change(this.#appendedStates, changes);
+  }
+
+  /** The changes are durable. */
+  applyStates(changes: StateChanges): void {
+    change(this.states, changes);
   }
 
   encodeStates(changes: StateChanges): Uint8Array {
@@ -101,8 +120,8 @@ export class StoreFacts {
 
   encodeSnapshot(): Uint8Array {
     const writer = new ByteWriter().u32(this.namespaceNext).u32(this.dropCount);
-    writer.u32(this.states.size);
-    for (const [name, value] of this.states) writer.text(name).bytes(value);
+    writer.u32(this.#appendedStates.size);
+    for (const [name, value] of this.#appendedStates) writer.text(name).bytes(value);
     writer.u32(this.#drops.length);
     for (const drop of this.#drops) encodeDrop(writer, drop);
     return writer.finish();
@@ -132,8 +151,11 @@ export class StoreFacts {
     this.dropCount = Math.max(this.dropCount, reader.u32());
     const states = new Map<string, Uint8Array>();
     for (let left = reader.u32(); left > 0; left--) states.set(reader.text(), reader.bytes());
-    this.states.clear();
-    this.applyStates(states);
+    const gone = [...this.states.keys()].filter((name) => !states.has(name));
+    const changes = new Map<string, Uint8Array | undefined>(states);
+    for (const name of gone) changes.set(name, undefined);
+    this.noteStates(changes);
+    this.applyStates(changes);
     for (let left = reader.u32(); left > 0; left--) this.addDrop(decodeDrop(reader));
   }
 
@@ -141,6 +163,7 @@ export class StoreFacts {
     this.noteNamespace(reader.u32() - 1);
     const changes = new Map<string, Uint8Array | undefined>();
     for (let left = reader.u32(); left > 0; left--) changes.set(reader.text(), reader.optional());
+    this.noteStates(changes);
     this.applyStates(changes);
   }
 
@@ -148,6 +171,13 @@ export class StoreFacts {
     const active = this.#active.get(drop.namespace);
     if (active === undefined) this.#active.set(drop.namespace, [drop]);
     else active.push(drop);
+  }
+}
+
+function change(states: Map<string, Uint8Array>, changes: StateChanges): void {
+  for (const [name, value] of changes) {
+    if (value === undefined) states.delete(name);
+    else states.set(name, value);
   }
 }
 

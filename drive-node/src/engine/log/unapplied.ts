@@ -1,16 +1,22 @@
 // Positions of records that were appended and not applied yet, in the order of the log.
 //
+// A record that only remembers a session is also settled by the next record of its range that is
+// applied: those are applied in order, and an owner may leave out what changes no key.
+//
 // The oldest of them says from where the log must be replayed after a crash. Nearly always records
 // are applied in the order in which they were appended; then everything here happens at the front.
 
 const FIRST_CAPACITY = 1024;
+const Mark = { waiting: 0, settled: 1, silent: 2 } as const;
 
 export class UnappliedRecords {
   #positions = new Float64Array(FIRST_CAPACITY);
   #namespaces = new Uint32Array(FIRST_CAPACITY);
-  #isSettled = new Uint8Array(FIRST_CAPACITY);
+  #ranges = new Uint32Array(FIRST_CAPACITY);
+  #marks = new Uint8Array(FIRST_CAPACITY);
   /** Where the newest record ends; set by recovery until the first `add`. */
   reached = 0;
+  #silent = 0;
   #first = 0;
   #count = 0;
 
@@ -24,19 +30,27 @@ export class UnappliedRecords {
   }
 
   /** `end` is where the record ends. */
-  add(position: number, end: number, namespace: number): void {
+  add(position: number, end: number, namespace: number, range: number, isSilent: boolean): void {
     this.reached = end;
     if (this.#count === this.#positions.length) this.#grow();
     const slot = this.#slot(this.#count++);
     this.#positions[slot] = position;
     this.#namespaces[slot] = namespace;
-    this.#isSettled[slot] = 0;
+    this.#ranges[slot] = range;
+    this.#marks[slot] = isSilent ? Mark.silent : Mark.waiting;
+    if (isSilent) this.#silent++;
+  }
+
+  /** The log has grown by a record that nobody has to apply. */
+  reachedBeside(end: number): void {
+    this.reached = end;
   }
 
   settle(position: number): void {
     const at = this.#find(position);
     if (at < 0) return;
-    this.#isSettled[this.#slot(at)] = 1;
+    if (this.#silent > 0) this.#settleSilentBefore(at);
+    this.#mark(this.#slot(at));
     this.#dropSettled();
   }
 
@@ -44,7 +58,7 @@ export class UnappliedRecords {
   settleNamespace(namespace: number): void {
     for (let at = 0; at < this.#count; at++) {
       const slot = this.#slot(at);
-      if (this.#namespaces[slot] === namespace) this.#isSettled[slot] = 1;
+      if (this.#namespaces[slot] === namespace) this.#mark(slot);
     }
     this.#dropSettled();
   }
@@ -53,8 +67,24 @@ export class UnappliedRecords {
     return (this.#first + at) & (this.#positions.length - 1);
   }
 
+  #mark(slot: number): void {
+    if (this.#marks[slot] === Mark.silent) this.#silent--;
+    this.#marks[slot] = Mark.settled;
+  }
+
+  #settleSilentBefore(end: number): void {
+    const own = this.#slot(end);
+    for (let at = 0; at < end; at++) {
+      const slot = this.#slot(at);
+      const isSameRange =
+        this.#ranges[slot] === this.#ranges[own] &&
+        this.#namespaces[slot] === this.#namespaces[own];
+      if (isSameRange && this.#marks[slot] === Mark.silent) this.#mark(slot);
+    }
+  }
+
   #dropSettled(): void {
-    while (this.#count > 0 && this.#isSettled[this.#first] === 1) {
+    while (this.#count > 0 && this.#marks[this.#first] === Mark.settled) {
       this.#first = this.#slot(1);
       this.#count--;
     }
@@ -78,16 +108,19 @@ export class UnappliedRecords {
     const length = this.#positions.length;
     const positions = new Float64Array(length * 2);
     const namespaces = new Uint32Array(length * 2);
-    const isSettled = new Uint8Array(length * 2);
+    const ranges = new Uint32Array(length * 2);
+    const marks = new Uint8Array(length * 2);
     for (let at = 0; at < this.#count; at++) {
       const slot = this.#slot(at);
       positions[at] = this.#positions[slot] as number;
       namespaces[at] = this.#namespaces[slot] as number;
-      isSettled[at] = this.#isSettled[slot] as number;
+      ranges[at] = this.#ranges[slot] as number;
+      marks[at] = this.#marks[slot] as number;
     }
     this.#positions = positions;
     this.#namespaces = namespaces;
-    this.#isSettled = isSettled;
+    this.#ranges = ranges;
+    this.#marks = marks;
     this.#first = 0;
   }
 }

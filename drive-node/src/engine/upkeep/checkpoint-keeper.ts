@@ -1,4 +1,4 @@
-// Decides when a checkpoint is due, takes one at a time, and tells what it made possible.
+// Decides when a checkpoint is due, takes one at a time, and knows what it reaches.
 //
 // One is due when the log has grown by so much that replaying it would take noticeably long; a
 // large index may wait longer, because saving it costs more.
@@ -12,22 +12,14 @@ export class CheckpointKeeper {
   readonly #source: CheckpointSource;
   readonly #hashes: HashIndex;
   readonly #intervalBytes: number;
-  readonly #done: (moment: CheckpointMoment) => void;
   #lastPosition: number;
-  #running: Promise<void> | undefined;
+  #running: Promise<CheckpointMoment> | undefined;
 
-  /** `done` is called after each checkpoint, with the moment that it began. */
-  constructor(
-    source: CheckpointSource,
-    intervalBytes: number,
-    lastPosition: number,
-    done: (moment: CheckpointMoment) => void,
-  ) {
+  constructor(source: CheckpointSource, intervalBytes: number, lastPosition: number) {
     this.#source = source;
     this.#hashes = source.hashes;
     this.#intervalBytes = intervalBytes;
     this.#lastPosition = lastPosition;
-    this.#done = done;
   }
 
   isDue(appendedPosition: number): boolean {
@@ -36,12 +28,10 @@ export class CheckpointKeeper {
   }
 
   /** Settles when a checkpoint that began after this call is durable. */
-  async take(): Promise<void> {
+  async take(): Promise<CheckpointMoment> {
     if (this.#running !== undefined) await this.#running.catch(() => undefined);
-    this.#running ??= this.#write().finally(() => {
-      this.#running = undefined;
-    });
-    await this.#running;
+    this.#running ??= this.#write();
+    return this.#running;
   }
 
   /** Begins one in the background; a failure leaves the older one in place. */
@@ -50,9 +40,13 @@ export class CheckpointKeeper {
     void this.take().catch(() => undefined);
   }
 
-  async #write(): Promise<void> {
-    const moment = await writeCheckpoint(this.#source);
-    this.#lastPosition = Math.max(this.#lastPosition, moment.replayPosition);
-    this.#done(moment);
+  async #write(): Promise<CheckpointMoment> {
+    try {
+      const moment = await writeCheckpoint(this.#source);
+      this.#lastPosition = Math.max(this.#lastPosition, moment.replayPosition);
+      return moment;
+    } finally {
+      this.#running = undefined;
+    }
   }
 }

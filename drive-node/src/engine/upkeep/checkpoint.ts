@@ -111,7 +111,8 @@ function encodeSegments(segments: SegmentTable): Uint8Array {
       .u32(segment.slot)
       .u8(segment.isEmptied ? 1 : 0);
     writer.safe(Math.max(0, segment.liveBytes)).safe(Math.max(0, segment.tombstoneBytes));
-    writer.u32(segment.storeRecords).u32(segment.horizon);
+    writer.safe(segment.copiedTombstoneBytes).u32(segment.storeRecords).u32(segment.horizon);
+    writer.u8(segment.isDamaged ? 1 : 0);
   }
   return writer.finish();
 }
@@ -198,12 +199,19 @@ class CheckpointLoading {
       const number = reader.u32();
       const slot = reader.u32();
       const isEmptied = reader.u8() === 1;
-      const counters = [reader.safe(), reader.safe(), reader.u32(), reader.u32()] as const;
+      const counters = {
+        isEmptied,
+        liveBytes: reader.safe(),
+        tombstoneBytes: reader.safe(),
+        copiedTombstoneBytes: reader.safe(),
+        storeRecords: reader.u32(),
+        horizon: reader.u32(),
+        isDamaged: reader.u8() === 1,
+      };
       if (!this.#existing.has(number)) continue;
       const segment = this.#segments.add(number, slot);
       if (segment === undefined) throw damaged('two segments have one slot');
-      segment.isEmptied = isEmptied;
-      [segment.liveBytes, segment.tombstoneBytes, segment.storeRecords, segment.horizon] = counters;
+      Object.assign(segment, counters);
     }
   }
 

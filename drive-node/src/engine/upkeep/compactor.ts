@@ -1,4 +1,319 @@
+// Frees space beside traffic: copies what is alive out of a segment to the end of the log.
+//
+//   choose -> scan and copy -> nothing points there -> checkpoint -> remove the file
+//
+// Copies are ordinary records of the one log, flagged, with the position they came from; the index
+// entry moves in the same turn in which the copy is appended. Until a checkpoint that no longer
+// knows the segment is durable, its file stays: a crash at any moment finds either the original or
+// the copy. Segments with records that are not applied yet are never touched.
+//
+// A tombstone is kept while an older record of its key may lie in some file. Older records were
+// appended before it was applied, so they lie in the segment that was then the last one or before:
+// that number, its *horizon*, travels with the copied tombstone.
+
+import type { Clock } from '@piton/protocol';
+import type { BlockLoader } from '../cache/block-loader.ts';
+import { LoadResult, type RecordSource } from '../cache/record-source.ts';
+import { type Disk, unlinkIfThere } from '../disk/disk.ts';
+import type { RecordIndex } from '../index/record-index.ts';
+import { scanSegment } from '../log/log-scanner.ts';
+import type { LogWriter } from '../log/log-writer.ts';
+import {
+  type AnyRecord,
+  ownRecord,
+  RecordView,
+  recordBytes,
+  StoreRecordKind,
+} from '../log/record.ts';
+import type { Segment } from '../log/segment.ts';
+import type { SegmentTable } from '../log/segment-table.ts';
+import type { LogSpace } from '../log/space.ts';
+import type { StoreFacts } from '../log/store-facts.ts';
+import type { UnappliedRecords } from '../log/unapplied.ts';
+import { RecordKind } from '../store.ts';
+import type { CheckpointKeeper } from './checkpoint-keeper.ts';
+import { type Choice, chooseVictim, deadBytes } from './victim.ts';
+
+const CHUNK_BYTES = 128 * 1024;
+const CONSIDER_MS = 200;
+const RETRY_MS = 2000;
+const PENDING_BYTES_MAX = 2 * 1024 * 1024;
+/** Segments that are emptied before a checkpoint is taken only to remove them. */
+const EMPTIED_MAX = 4;
+const PAGES_PER_TURN = 256;
+const ATTEMPTS_MAX = 64;
+/** A nearly full store gives up its last segment when this much of it is dead. */
+const ROLL_DEAD_SHARE = 0.1;
+
+export interface CompactorParts {
+  readonly clock: Clock;
+  readonly disk: Disk;
+  readonly logFolder: string;
+  readonly segments: SegmentTable;
+  readonly index: RecordIndex;
+  readonly source: RecordSource;
+  readonly loader: BlockLoader;
+  readonly facts: StoreFacts;
+  readonly unapplied: UnappliedRecords;
+  readonly writer: LogWriter;
+  readonly space: LogSpace;
+  readonly checkpoints: CheckpointKeeper;
+  readonly bytesPerSecond: number;
+  /** Space was freed. */
+  freed(): void;
+}
+
 export class Compactor {
+  readonly #parts: CompactorParts;
+  readonly #candidate = new RecordView();
+  #running: Promise<void> | undefined;
+  #consideredAtMs = Number.NEGATIVE_INFINITY;
+  #isStopped = false;
+  /** Bytes that were copied. */
   compactedBytes = 0;
-  async stop(): Promise<void> {}
+
+  constructor(parts: CompactorParts) {
+    this.#parts = parts;
+  }
+
+  /** Looks, now and then, whether there is something to do; returns at once. */
+  consider(): void {
+    const { clock, space } = this.#parts;
+    if (this.#running !== undefined || this.#isStopped) return;
+    const nowMs = clock.nowMs();
+    if (!space.isFull && nowMs - this.#consideredAtMs < CONSIDER_MS) return;
+    this.#consideredAtMs = nowMs;
+    if (this.#choose() !== undefined) this.#running = this.#run();
+  }
+
+  /** Settles when nothing is worth compacting any more. */
+  async whenIdle(): Promise<void> {
+    this.#consideredAtMs = Number.NEGATIVE_INFINITY;
+    this.consider();
+    await this.#running;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#running;
+  }
+
+  /** Removes the files of emptied segments that lie below a durable checkpoint's position. */
+  async removeEmptied(emptied: readonly Segment[], replayPosition: number): Promise<void> {
+    const { disk, segments, source, loader, facts, logFolder } = this.#parts;
+    let isRemoved = false;
+    for (const segment of emptied) {
+      const end = segments.positionOf(segment, segment.appendedBytes);
+      if (segments.byNumber(segment.number) !== segment || end > replayPosition) continue;
+      source.forget(segment);
+      loader.forget(segment);
+      segments.remove(segment);
+      await segment.file?.close();
+      segment.file = undefined;
+      await unlinkIfThere(disk, segment.path);
+      isRemoved = true;
+    }
+    if (!isRemoved) return;
+    await disk.syncDirectory(logFolder);
+    facts.forgetDrops(segments.all()[0]?.number ?? 0);
+    this.#parts.freed();
+  }
+
+  #choose(): Choice | undefined {
+    const { segments, space, writer, unapplied } = this.#parts;
+    if (writer.failure !== undefined) return undefined;
+    const choice = chooseVictim(segments, space, writer.active, unapplied.settledPosition);
+    if (choice !== undefined || !space.isFull || !writer.hasSlot) return choice;
+    const { active } = writer;
+    const dead = deadBytes(active, active);
+    const isWorth = dead > active.appendedBytes * ROLL_DEAD_SHARE && writer.pendingBytes === 0;
+    if (isWorth) writer.roll();
+    return isWorth
+      ? chooseVictim(segments, space, writer.active, unapplied.settledPosition)
+      : undefined;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      for (;;) {
+        const choice = this.#isStopped ? undefined : this.#choose();
+        if (choice === undefined) break;
+        await this.#compact(choice);
+        const emptied = this.#emptied();
+        if (choice.isUrgent || emptied.length >= EMPTIED_MAX) await this.#removeAll();
+      }
+      if (!this.#isStopped && this.#emptied().length > 0) await this.#removeAll();
+    } catch {
+      // The log failed, or there was no room for a copy: what is done is done, the rest comes later.
+      if (!this.#isStopped) this.#parts.clock.setTimer(RETRY_MS, () => this.consider());
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  #emptied(): Segment[] {
+    return this.#parts.segments.all().filter((segment) => segment.isEmptied);
+  }
+
+  /** A checkpoint in which nothing points to the emptied segments, then they go. */
+  async #removeAll(): Promise<void> {
+    const { facts, writer, unapplied, segments, checkpoints } = this.#parts;
+    const emptied = this.#emptied();
+    if (emptied.some((segment) => segment.storeRecords > 0)) {
+      const record = ownRecord(StoreRecordKind.snapshot, facts.encodeSnapshot());
+      const position = writer.append(record, undefined, facts.dropCount, true);
+      const end = position + segments.paddedBytes(recordBytes(record, false));
+      unapplied.add(position, end, 0, 0, false);
+      unapplied.settle(position);
+      writer.active.storeRecords++;
+    }
+    const { replayPosition } = await checkpoints.take();
+    await this.removeEmptied(emptied, replayPosition);
+  }
+
+  async #compact({ segment, isUrgent }: Choice): Promise<void> {
+    const { disk, segments } = this.#parts;
+    const file = await disk.open(segment.path, 'read');
+    let isDone = false;
+    try {
+      const request = { file, segment, from: 0, unitBytes: segments.unitBytes, mayBeTorn: false };
+      const end = await scanSegment(
+        { ...request, fileBytes: segment.appendedBytes, chunkBytes: CHUNK_BYTES },
+        {
+          record: (view, offset) => this.#take(view, segment, offset),
+          hole: () => {
+            segment.isDamaged = true;
+          },
+          chunk: (bytes) => this.#pace(segment, bytes, isUrgent),
+        },
+      );
+      isDone = end >= segment.appendedBytes && !segment.isDamaged;
+    } finally {
+      await file.close();
+    }
+    if (this.#isStopped) return;
+    if (isDone && (await this.#isUnused(segment))) segment.isEmptied = true;
+    else segment.isDamaged = true;
+  }
+
+  /** Waits as the throttle and the log want it. False ends the scan. */
+  async #pace(segment: Segment, bytes: number, isUrgent: boolean): Promise<boolean> {
+    const { clock, writer, bytesPerSecond } = this.#parts;
+    if (this.#isStopped || segment.isDamaged) return false;
+    if (writer.pendingBytes > PENDING_BYTES_MAX) await writer.flush();
+    const delayMs = isUrgent ? 0 : (bytes / bytesPerSecond) * 1000;
+    await new Promise<void>((resolve) => {
+      if (delayMs > 0) clock.setTimer(delayMs, resolve);
+      else clock.defer(resolve);
+    });
+    return !this.#isStopped;
+  }
+
+  #take(view: RecordView, segment: Segment, offset: number): Promise<void> | undefined {
+    if (view.kind !== RecordKind.put && view.kind !== RecordKind.tombstone) return undefined;
+    const { segments, index } = this.#parts;
+    const place = segments.placeOf(segment, offset);
+    const { hasher } = index;
+    hasher.hash(view.namespace, view.bytes, view.keyStart, view.keyBytes);
+    const { high, low } = hasher;
+    if (this.#settle(view, segment, offset, place, high, low)) return undefined;
+    return this.#settleLater(view, segment, offset, place, high, low);
+  }
+
+  async #settleLater(
+    view: RecordView,
+    segment: Segment,
+    offset: number,
+    place: number,
+    high: number,
+    low: number,
+  ): Promise<void> {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      await new Promise<void>((resolve) => this.#parts.source.fetch(() => resolve()));
+      if (this.#isStopped || this.#settle(view, segment, offset, place, high, low)) return;
+    }
+    segment.isDamaged = true;
+  }
+
+  /** Copies or forgets one record. False when a cold record in front of it must be read first. */
+  #settle(
+    view: RecordView,
+    segment: Segment,
+    offset: number,
+    place: number,
+    high: number,
+    low: number,
+  ): boolean {
+    const { index, facts } = this.#parts;
+    const { hashes } = index;
+    hashes.find(high, low);
+    const own = hashes.candidateWith(place);
+    if (own < 0) {
+      if (view.kind === RecordKind.tombstone) this.#keepTombstone(view, segment);
+      return true;
+    }
+    for (let number = 0; number < own; number++) {
+      const result = this.#parts.source.load(hashes.candidate(number), this.#candidate);
+      if (result === LoadResult.cold) return false;
+      if (result === LoadResult.found && this.#candidate.isSameKeyAs(view)) {
+        index.removeDead(own, view.length);
+        return true;
+      }
+    }
+    if (facts.hidesAnything && facts.isHidden(view.namespace, view.key, view.drops)) {
+      index.removeDead(own, view.length);
+      return true;
+    }
+    const isTombstone = view.kind === RecordKind.tombstone;
+    const origin = isTombstone
+      ? this.#horizonOf(view)
+      : this.#parts.segments.positionOf(segment, offset);
+    const copied = this.#copy(view, origin);
+    index.move(own, copied.place, view.length, copied.bytes);
+    if (isTombstone) this.#noteTombstone(copied.bytes, origin);
+    return true;
+  }
+
+  #keepTombstone(view: RecordView, segment: Segment): void {
+    const horizon = this.#horizonOf(view);
+    const oldest = this.#parts.segments.all().find((other) => other !== segment);
+    if (oldest !== undefined && oldest.number > horizon) return;
+    const { bytes } = this.#copy(view, horizon);
+    this.#noteTombstone(bytes, horizon);
+  }
+
+  #horizonOf(view: RecordView): number {
+    return view.isCopy ? view.origin : this.#parts.writer.active.number;
+  }
+
+  #noteTombstone(bytes: number, horizon: number): void {
+    const { active } = this.#parts.writer;
+    active.copiedTombstoneBytes += this.#parts.segments.paddedBytes(bytes);
+    active.horizon = Math.max(active.horizon, horizon);
+  }
+
+  #copy(view: RecordView, origin: number): { place: number; bytes: number } {
+    const { writer, segments, unapplied } = this.#parts;
+    const record: AnyRecord = view.toRecord();
+    const bytes = recordBytes(record, true);
+    const position = writer.append(record, origin, view.drops, false);
+    unapplied.reachedBeside(position + segments.paddedBytes(bytes));
+    this.compactedBytes += bytes;
+    return { place: segments.placeAt(position) as number, bytes };
+  }
+
+  /** Looks through the whole index, a few pages at a time: nothing may point to the segment. */
+  async #isUnused(segment: Segment): Promise<boolean> {
+    const { index, segments, clock } = this.#parts;
+    const { hashes } = index;
+    let isUnused = true;
+    for (let slot = 0; slot < hashes.directoryLength; slot++) {
+      hashes.forEachPlace(slot, (place) => {
+        if (segments.slotOf(place) === segment.slot) isUnused = false;
+      });
+      if (slot % PAGES_PER_TURN !== PAGES_PER_TURN - 1) continue;
+      await new Promise<void>((resolve) => clock.defer(resolve));
+    }
+    return isUnused;
+  }
 }

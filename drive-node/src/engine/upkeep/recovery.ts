@@ -149,10 +149,7 @@ class Replay {
   #apply(view: RecordView, segment: Segment, offset: number): Promise<void> | undefined {
     const { segments, index } = this.#parts;
     const place = segments.placeOf(segment, offset);
-    if (view.kind === RecordKind.tombstone) {
-      segment.tombstoneBytes += segments.paddedBytes(view.length);
-      if (view.isCopy) segment.horizon = Math.max(segment.horizon, view.origin);
-    }
+    if (view.kind === RecordKind.tombstone) countTombstone(view, segment, segments);
     const { hasher } = index;
     hasher.hash(view.namespace, view.bytes, view.keyStart, view.keyBytes);
     const { high, low } = hasher;
@@ -174,7 +171,7 @@ class Replay {
     if (isKnown || view.kind === RecordKind.tombstone) return undefined;
     const origin = segments.placeAt(view.origin);
     const number = origin === undefined ? -1 : index.hashes.candidateWith(origin);
-    if (number >= 0) index.move(number, place, view.length);
+    if (number >= 0) index.move(number, place, view.length, view.length);
     return undefined;
   }
 
@@ -232,6 +229,7 @@ class Replay {
     const { segments, index, onDamage, replayPosition } = this.#parts;
     const position = segments.positionOf(segment, hole.offset);
     const { namespace, key, bytes } = hole;
+    segment.isDamaged = true;
     onDamage({ position, bytes, namespace: namespace as Namespace | undefined, key });
     if (namespace === undefined || key === undefined || position < replayPosition) return;
     // The damaged record stays the newest of its key: an older one must not be served instead.
@@ -241,4 +239,14 @@ class Replay {
     const place = segments.placeOf(segment, hole.offset);
     if (hashes.candidateWith(place) < 0) index.insert(place, bytes);
   }
+}
+
+function countTombstone(view: RecordView, segment: Segment, segments: SegmentTable): void {
+  const bytes = segments.paddedBytes(view.length);
+  if (!view.isCopy) {
+    segment.tombstoneBytes += bytes;
+    return;
+  }
+  segment.copiedTombstoneBytes += bytes;
+  segment.horizon = Math.max(segment.horizon, view.origin);
 }

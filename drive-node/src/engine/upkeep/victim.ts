@@ -1,0 +1,92 @@
+// Which segment compaction takes next, if any: a judgement over counters, nothing else.
+//
+// Normally one must be half dead. The fuller the store, the less is enough. Two things have to be
+// cleaned up although their segments look alive: tombstones, when they pile up (they go once
+// everything that is older than they are has been rewritten, so the oldest segment is taken), and
+// small segments, when the slots run out.
+
+import { SEGMENT_HEADER_BYTES, type Segment } from '../log/segment.ts';
+import type { SegmentTable } from '../log/segment-table.ts';
+import type { LogSpace } from '../log/space.ts';
+
+const DEAD_SHARE_USUAL = 0.5;
+const DEAD_SHARE_FILLED = 0.25;
+const DEAD_SHARE_FULL = 0.02;
+const FILLED_SHARE = 0.7;
+const TOMBSTONE_SHARE = 0.1;
+const SLOTS_LOW_SHARE = 0.25;
+
+export interface Choice {
+  readonly segment: Segment;
+  /** Space is short: no throttle. */
+  readonly isUrgent: boolean;
+}
+
+/** `settledPosition`: everything below is applied. Only such segments are taken, never the last. */
+export function chooseVictim(
+  segments: SegmentTable,
+  space: LogSpace,
+  active: Segment,
+  settledPosition: number,
+): Choice | undefined {
+  const all = segments.all();
+  const eligible = all.filter((segment) => isEligible(segments, segment, active, settledPosition));
+  if (eligible.length === 0) return undefined;
+  const room = space.capacityBytes - segments.usedBytes;
+  const isTight = space.isFull || space.freeBytes < 2 * segments.segmentBytes;
+  const oldest = all[0] as Segment;
+  const deadShare = isTight ? DEAD_SHARE_FULL : usualShare(segments, space);
+  let best: Segment | undefined;
+  let bestShare = deadShare;
+  for (const segment of eligible) {
+    const dead = deadBytes(segment, oldest);
+    const share = dead / segment.appendedBytes;
+    if (segment.appendedBytes - dead > room || share < bestShare) continue;
+    best = segment;
+    bestShare = share;
+  }
+  const chosen = best ?? chooseForTidiness(segments, eligible, oldest, active);
+  return chosen === undefined ? undefined : { segment: chosen, isUrgent: isTight };
+}
+
+function isEligible(
+  segments: SegmentTable,
+  segment: Segment,
+  active: Segment,
+  settledPosition: number,
+): boolean {
+  const isWritten = segment.writtenBytes === segment.appendedBytes;
+  const end = segments.positionOf(segment, segment.appendedBytes);
+  const isSettled = segment !== active && isWritten && end <= settledPosition;
+  return isSettled && !segment.isEmptied && !segment.isDamaged;
+}
+
+function usualShare(segments: SegmentTable, space: LogSpace): number {
+  const isFilled = segments.usedBytes > space.capacityBytes * FILLED_SHARE;
+  return isFilled ? DEAD_SHARE_FILLED : DEAD_SHARE_USUAL;
+}
+
+/** Bytes that rewriting the segment would free. */
+export function deadBytes(segment: Segment, oldest: Segment): number {
+  const isHorizonPassed = segment.horizon < oldest.number || oldest === segment;
+  const kept = segment.tombstoneBytes + (isHorizonPassed ? 0 : segment.copiedTombstoneBytes);
+  return segment.appendedBytes - SEGMENT_HEADER_BYTES - Math.max(0, segment.liveBytes) - kept;
+}
+
+function chooseForTidiness(
+  segments: SegmentTable,
+  eligible: readonly Segment[],
+  oldest: Segment,
+  active: Segment,
+): Segment | undefined {
+  let tombstoneBytes = 0;
+  for (const segment of eligible) {
+    tombstoneBytes += segment.tombstoneBytes + segment.copiedTombstoneBytes;
+  }
+  const isPiledUp =
+    tombstoneBytes > segments.usedBytes * TOMBSTONE_SHARE && tombstoneBytes > segments.segmentBytes;
+  if (isPiledUp && eligible[0] === oldest) return oldest;
+  if (segments.freeSlots > segments.slotCount * SLOTS_LOW_SHARE) return undefined;
+  const small = eligible.filter((segment) => segment.appendedBytes < segments.segmentBytes / 4);
+  return small.find((segment) => segment.number !== active.number);
+}
