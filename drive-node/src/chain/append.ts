@@ -44,7 +44,7 @@ export class Appender {
       flush,
       result,
       waiter,
-      moreWaiters: undefined,
+      followers: undefined,
       older: replica.pending.newestInBucket(bucket),
       bucket,
     };

@@ -82,11 +82,10 @@ export class Committer {
       replica.counters.writes++;
       replica.counters.writtenBytes += record.key.length + record.value.length;
     }
-    if (write.waiter === undefined) return;
-    this.#replies.result(write.waiter, write.result);
+    if (write.waiter !== undefined) this.#replies.result(write.waiter, write.result);
     write.waiter = undefined;
-    if (write.moreWaiters === undefined) return;
-    for (const waiter of write.moreWaiters) this.#replies.result(waiter, write.result);
-    write.moreWaiters = undefined;
+    if (write.followers === undefined) return;
+    for (const { waiter, result } of write.followers) this.#replies.result(waiter, result);
+    write.followers = undefined;
   }
 }

@@ -7,8 +7,8 @@
 import { type Clock, OperationFlag, Status } from '@piton/protocol';
 import type { Store } from '../engine/store.ts';
 import type { Replica } from '../ranges/replica.ts';
-import type { Recall, Session } from '../ranges/sessions.ts';
-import type { Write } from '../ranges/write.ts';
+import type { Recall, Session, WriteResult } from '../ranges/sessions.ts';
+import { follow } from '../ranges/write.ts';
 import type { Replies } from '../requests/replies.ts';
 import type { WriteRequest } from '../requests/write-request.ts';
 import type { Appender } from './append.ts';
@@ -143,7 +143,7 @@ export class HeadWriter {
     if (recall.sequence > replica.committed) {
       const write = replica.pending.at(recall.sequence);
       if (write !== undefined) {
-        attach(write, request);
+        follow(write, request, write.result);
         return true;
       }
     }
@@ -187,7 +187,7 @@ export class HeadWriter {
   #finish(replica: Replica, request: WriteRequest, state: KeyState | undefined): void {
     const verdict = judge(replica, request, state);
     if (verdict.record === undefined) {
-      this.#replies.result(request, verdict.result);
+      this.#answerUnchanged(replica, request, verdict.result);
       return;
     }
     const asked = request.flags & (OperationFlag.flush | OperationFlag.os);
@@ -197,6 +197,16 @@ export class HeadWriter {
     } catch (error) {
       this.#refuseFor(request, error);
     }
+  }
+
+  /**
+   * Nothing changes. But what was judged by a write that is not committed yet must not be told before
+   * it is: if that write is lost with this drive, its state never existed.
+   */
+  #answerUnchanged(replica: Replica, request: WriteRequest, result: WriteResult): void {
+    const judgedBy = replica.pending.findNewest(request.key);
+    if (judgedBy === undefined) this.#replies.result(request, result);
+    else follow(judgedBy, request, result);
   }
 
   #refuseFor(request: WriteRequest, error: unknown): void {
@@ -255,13 +265,6 @@ export class HeadWriter {
   #isOurs(replica: Replica, request: WriteRequest): boolean {
     return replica.role.isHead && !replica.isDraining && replica.contains(request.key);
   }
-}
-
-/** The retry is answered together with the first attempt. */
-function attach(write: Write, request: WriteRequest): void {
-  if (write.waiter === undefined) write.waiter = request;
-  else if (write.moreWaiters === undefined) write.moreWaiters = [request];
-  else write.moreWaiters.push(request);
 }
 
 function coldName(replica: Replica, request: WriteRequest): string {

@@ -160,12 +160,10 @@ export class Installer {
   #releaseWaiters(replica: Replica): void {
     const { replies, head } = this.#parts;
     for (const write of replica.pending) {
-      const waiters = [write.waiter, ...(write.moreWaiters ?? [])];
+      if (write.waiter !== undefined) replies.refuse(write.waiter, Status.outcomeUnknown);
+      for (const { waiter } of write.followers ?? []) replies.refuse(waiter, Status.outcomeUnknown);
       write.waiter = undefined;
-      write.moreWaiters = undefined;
-      for (const waiter of waiters) {
-        if (waiter !== undefined) replies.refuse(waiter, Status.outcomeUnknown);
-      }
+      write.followers = undefined;
     }
     head.release(replica);
     replies.flush();

@@ -5,10 +5,12 @@
 // leaves together, when the turn's work is done.
 
 import {
+  type Clock,
   type Connection,
   type DriveAddress,
   type DriveId,
   type DropRange,
+  type Environment,
   type Frame,
   type HeldRange,
   type IndexVersion,
@@ -40,7 +42,7 @@ import { handleResolveOutcome } from '../requests/outcome.ts';
 import { Replies } from '../requests/replies.ts';
 import { Routes } from '../requests/routes.ts';
 import { ScanHandler } from '../requests/scan.ts';
-import type { PeerLinks, Ranges, RangesOptions } from '../shell/host.ts';
+import type { LeaseHolder, PeerLinks, Ranges, RangesOptions } from '../shell/host.ts';
 import { takeCounters } from './counters.ts';
 import type { Hosting } from './hosting.ts';
 import { Installer } from './install.ts';
@@ -53,6 +55,7 @@ const SESSION_SWEEP_MS = 60_000;
 type FrameHandler = (connection: Connection, frame: Frame) => void;
 
 export class RangeHost implements Ranges {
+  readonly #options: RangesOptions;
   readonly #store: Store;
   readonly #routes: Routes;
   readonly #replies: Replies;
@@ -60,11 +63,13 @@ export class RangeHost implements Ranges {
   readonly #forwarder: Forwarder;
   readonly #acknowledger: Acknowledger;
   readonly #committer: Committer;
+  readonly #appender: Appender;
   readonly #head: HeadWriter;
   readonly #batches: BatchHandler;
   readonly #resumer: Resumer;
   readonly #splitter: Splitter;
   readonly #installer: Installer;
+  readonly #syncSource: SyncSource;
   readonly #syncTarget: SyncTarget;
   readonly #sizes: Sizes;
   readonly #handlers: ReadonlyMap<number, FrameHandler>;
@@ -78,10 +83,8 @@ export class RangeHost implements Ranges {
     routes: Routes,
     rebuilt: { replicas: Replica[]; gone: Hosting[] },
   ) {
-    const { environment, peers, drive, lease } = options;
-    const { clock } = environment;
-    const flush = (): void => this.#flush();
-    const isServing = (): boolean => this.#isServing;
+    const { environment, peers } = options;
+    this.#options = options;
     this.#store = store;
     this.#routes = routes;
     this.#peers = peers;
@@ -93,78 +96,105 @@ export class RangeHost implements Ranges {
       deletedDuringCopy: (replica, key, sequence) =>
         this.#syncTarget.noteDeleted(replica, key, sequence),
     });
-    const appender = new Appender(store, clock, this.#forwarder, this.#committer);
-    this.#head = new HeadWriter({
-      store,
-      clock,
-      replies: this.#replies,
-      appender,
-      defaultFlush: options.defaultDurability === 'flush',
-      again: (request) => this.#batches.write(request),
-      flush,
-    });
+    this.#appender = new Appender(store, environment.clock, this.#forwarder, this.#committer);
+    this.#head = this.#makeHead();
     this.#batches = new BatchHandler({
-      environment,
-      store,
-      routes,
+      ...this.#serving(),
       replies: this.#replies,
       head: this.#head,
-      lease,
-      isServing,
-      flush,
     });
-    this.#resumer = new Resumer({
-      store,
-      clock,
-      peers,
-      forwarder: this.#forwarder,
-      appender,
-      committer: this.#committer,
-      startCopy: (replica, token) => syncSource.start(replica, token),
-      isHosted: (replica) => !this.#isStopped && routes.get(replica.id) === replica,
-      report: (message, replica) => options.reportTrouble?.(`range ${replica.id}: ${message}`),
-      flush,
-    });
-    const syncSource = new SyncSource({
-      store,
-      clock,
-      peers,
-      resumer: this.#resumer,
+    this.#resumer = this.#makeResumer();
+    this.#splitter = new Splitter({ ...this.#shared(), head: this.#head });
+    this.#installer = this.#makeInstaller();
+    this.#syncSource = new SyncSource({
+      ...this.#shared(),
       reportSyncFinished: options.reportSyncFinished,
-      flush,
-    });
-    const { resumer } = { resumer: this.#resumer };
-    this.#splitter = new Splitter({ store, clock, routes, peers, head: this.#head, resumer });
-    this.#installer = new Installer({
-      store,
-      routes,
-      peers,
-      replies: this.#replies,
-      head: this.#head,
-      committer: this.#committer,
-      resumer,
-      self: drive,
+      flush: () => this.#flush(),
     });
     this.#syncTarget = new SyncTarget({
-      store,
-      clock,
-      routes,
+      ...this.#shared(),
       replace: (old, fresh) => this.#installer.replace(old, fresh),
     });
-    const receiver = new Receiver({
-      store,
-      routes,
-      appender,
-      acknowledger: this.#acknowledger,
-      committer: this.#committer,
-      resumer,
-    });
-    const scans = new ScanHandler({ store, routes, lease, isServing });
-    this.#handlers = this.#handlerTable(receiver, scans);
+    this.#handlers = this.#handlerTable(this.#makeReceiver(), new ScanHandler(this.#serving()));
     this.#sizes = new Sizes(store);
     this.#restore(rebuilt);
     store.onProgress((failure) => this.#progress(failure));
-    this.#sweep = this.#sweepSessions(clock);
+    this.#sweep = this.#sweepSessions(environment.clock);
+  }
+
+  /** What nearly every part of a chain needs. */
+  #shared(): {
+    store: Store;
+    clock: Clock;
+    routes: Routes;
+    peers: PeerLinks;
+    resumer: Resumer;
+  } {
+    const { clock } = this.#options.environment;
+    const resumer = this.#resumer;
+    return { store: this.#store, clock, routes: this.#routes, peers: this.#peers, resumer };
+  }
+
+  /** What the parts need that answer clients. */
+  #serving(): {
+    environment: Environment;
+    store: Store;
+    routes: Routes;
+    lease: LeaseHolder;
+    isServing: () => boolean;
+    flush: () => void;
+  } {
+    const { environment, lease } = this.#options;
+    const isServing = (): boolean => this.#isServing;
+    const flush = (): void => this.#flush();
+    return { environment, store: this.#store, routes: this.#routes, lease, isServing, flush };
+  }
+
+  #makeHead(): HeadWriter {
+    return new HeadWriter({
+      store: this.#store,
+      clock: this.#options.environment.clock,
+      replies: this.#replies,
+      appender: this.#appender,
+      defaultFlush: this.#options.defaultDurability === 'flush',
+      again: (request) => this.#batches.write(request),
+      flush: () => this.#flush(),
+    });
+  }
+
+  #makeResumer(): Resumer {
+    return new Resumer({
+      store: this.#store,
+      clock: this.#options.environment.clock,
+      peers: this.#peers,
+      forwarder: this.#forwarder,
+      appender: this.#appender,
+      committer: this.#committer,
+      startCopy: (replica, token) => this.#syncSource.start(replica, token),
+      isHosted: (replica) => !this.#isStopped && this.#routes.get(replica.id) === replica,
+      report: (message, replica) =>
+        this.#options.reportTrouble?.(`range ${replica.id}: ${message}`),
+      flush: () => this.#flush(),
+    });
+  }
+
+  #makeInstaller(): Installer {
+    return new Installer({
+      ...this.#shared(),
+      replies: this.#replies,
+      head: this.#head,
+      committer: this.#committer,
+      self: this.#options.drive,
+    });
+  }
+
+  #makeReceiver(): Receiver {
+    return new Receiver({
+      ...this.#shared(),
+      appender: this.#appender,
+      acknowledger: this.#acknowledger,
+      committer: this.#committer,
+    });
   }
 
   handleFrame(connection: Connection, frame: Frame): boolean {

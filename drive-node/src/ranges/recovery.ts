@@ -123,7 +123,7 @@ function takeReplayed(replica: Replica, record: LogRecord, place: Place, nowMs: 
     flush: true,
     result,
     waiter: undefined,
-    moreWaiters: undefined,
+    followers: undefined,
     older: undefined,
     bucket: bucketOf(record.key),
   });

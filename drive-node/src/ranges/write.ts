@@ -15,6 +15,12 @@ export interface Waiter {
   readonly bytes: number;
 }
 
+/** An answer that may only leave when a write is committed. */
+export interface Follower {
+  readonly waiter: Waiter;
+  readonly result: WriteResult;
+}
+
 export interface Write {
   readonly sequence: number;
   /** Undefined after a restart: then it is read again from `place` when a successor wants it. */
@@ -25,10 +31,17 @@ export interface Write {
   readonly result: WriteResult;
   /** The operation that began it, and retries that were attached. */
   waiter: Waiter | undefined;
-  moreWaiters: Waiter[] | undefined;
+  /** Retries that were attached, and answers that were judged by this write. */
+  followers: Follower[] | undefined;
   /** The pending write before this one whose key falls into the same bucket. */
   older: Write | undefined;
   readonly bucket: number;
+}
+
+/** The answer leaves with the commit of the write. */
+export function follow(write: Write, waiter: Waiter, result: WriteResult): void {
+  if (write.followers === undefined) write.followers = [{ waiter, result }];
+  else write.followers.push({ waiter, result });
 }
 
 export const RecordResult = { existed: 1, answersValue: 2 } as const;

@@ -92,6 +92,27 @@ test(
 );
 
 test(
+  'a refusal that was judged by a write under way is not told before that write is committed',
+  deadline(10000, async () => {
+    const { world, client } = await chainOf(['a', 'b']);
+    world.sim.breakLinks('a', 'b');
+    world.sim.cut('a', 'b');
+    const ifAbsent = { flags: OperationFlag.ifVersion, ifVersion: 0 };
+    const sent = await world.sim.until(
+      client.send('a', [client.putOperation('k', 'v'), client.putOperation('k', 'w', ifAbsent)]),
+    );
+    let answered = 0;
+    for (const outcome of sent) void outcome.then(() => answered++);
+    await world.sim.run(() => false, 2000);
+    assert.is(answered, 0);
+    world.sim.heal('a', 'b');
+    const [first, second] = await world.sim.until(Promise.all(sent));
+    assert.is(first?.status, Status.ok);
+    assert.is(second?.status, Status.versionMismatch);
+  }),
+);
+
+test(
   'links that break all the time lose nothing and double nothing',
   deadline(20000, async () => {
     const { world, client } = await chainOf(['a', 'b', 'c'], [], 7);

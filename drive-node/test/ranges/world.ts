@@ -84,6 +84,37 @@ export function record(
   };
 }
 
+function selfOf(name: string, life: number): Self & { cluster: typeof CLUSTER } {
+  return {
+    kind: NodeKind.drive,
+    node: name,
+    cluster: CLUSTER,
+    incarnation: life,
+    software: 'test',
+  };
+}
+
+function listen(
+  environment: Environment,
+  self: Self & { cluster: typeof CLUSTER },
+  host: RangeHost,
+  pool: PeerPool,
+): Promise<Server> {
+  return serve(environment, {
+    self,
+    host: self.node,
+    port: 7410,
+    handlers: {
+      frame: (connection, frame) => host.handleFrame(connection, frame),
+      closed: (connection, reason) => {
+        pool.handleInboundClosed(connection, reason);
+        host.connectionClosed(connection);
+      },
+    },
+    opened: (connection) => pool.opened(connection),
+  });
+}
+
 export class World {
   readonly sim: SimWorld;
   readonly drives: Map<string, SimDrive> = new Map();
@@ -149,13 +180,7 @@ export class World {
     const environment = this.sim.environmentFor(name);
     const life = (this.#lives.get(name) ?? 0) + 1;
     this.#lives.set(name, life);
-    const self: Self & { cluster: typeof CLUSTER } = {
-      kind: NodeKind.drive,
-      node: name,
-      cluster: CLUSTER,
-      incarnation: life,
-      software: 'test',
-    };
+    const self = selfOf(name, life);
     let host: RangeHost | undefined;
     const pool: PeerPool = new PeerPool({
       environment,
@@ -187,19 +212,7 @@ export class World {
         return store;
       },
     );
-    const server = await serve(environment, {
-      self,
-      host: name,
-      port: 7410,
-      handlers: {
-        frame: (connection, frame) => host?.handleFrame(connection, frame),
-        closed: (connection, reason) => {
-          pool.handleInboundClosed(connection, reason);
-          host?.connectionClosed(connection);
-        },
-      },
-      opened: (connection) => pool.opened(connection),
-    });
+    const server = await listen(environment, self, host, pool);
     if (life === 1) await host.startServing([], [], indexVersion(0));
     const address = {
       drive: driveId(name),
