@@ -98,7 +98,13 @@ export class Calls {
       const list = listOf(entries, 'entries');
       const make = (position: number): Operation => {
         const { key, value, ifVersion } = entryOf(list[position] as EntryInput);
-        return this.#makeWrite(Kind.put, key, value, options, ifVersion ?? options?.ifVersion);
+        return this.#makeWrite(
+          Kind.put,
+          key,
+          value,
+          options,
+          ifVersion === undefined ? options?.ifVersion : ifVersion,
+        );
       };
       const parts = this.#manyParts(list.length, make, options);
       this.#startMany(new EachCall(parts, resolve as never), options);

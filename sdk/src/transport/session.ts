@@ -67,9 +67,10 @@ export class Session {
     if (wasFull && this.hasRoom) this.#onRoom();
   }
 
-  /** Keeps a number of unknown outcome from being forgotten. */
+  /** Keeps a number of unknown outcome from being forgotten, as long as the window is wide. */
   hold(number: number): void {
-    this.#held.push(number);
+    if (this.isTight) this.finish(number);
+    else this.#held.push(number);
   }
 
   /** Gives up what was held: those outcomes can no longer be told. */
