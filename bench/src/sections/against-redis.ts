@@ -4,9 +4,11 @@
 
 import { startCluster } from '@piton/cluster';
 import { type Cell, cellsOf, keysFor } from '../load/cells.ts';
+import type { ContenderSpec } from '../load/contender.ts';
 import { LoadClient } from '../load/load-client.ts';
 import type { BenchOptions } from '../options.ts';
 import { Closers } from '../processes/closers.ts';
+import { cpuMsOf } from '../processes/cpu-time.ts';
 import { REDIS_HELP, redisVersion, startRedisCluster } from '../redis/redis-cluster.ts';
 import { median, ratio, showBytes, showCount, showPlain, showRatio } from '../report/figures.ts';
 import { showProgress } from '../report/progress.ts';
@@ -19,25 +21,33 @@ const DRIVES = 3;
 interface Side {
   readonly key: 'piton' | 'memory' | 'fsync';
   readonly client: LoadClient;
+  /** The three servers or drives. */
+  readonly pids: readonly number[];
 }
 
 interface Turn {
   readonly perSecond: number;
   readonly p50: number;
   readonly p99: number;
-  readonly cpuMicros: number;
+  /** CPU time for each operation. */
+  readonly clientMicros: number;
+  readonly serverMicros: number;
 }
 
 async function takeTurn(side: Side, cell: Cell, durationMs: number): Promise<Turn> {
+  const before = cpuMsOf(side.pids);
   const { operations, seconds, latencyP50, latencyP99, cpuMs } = await side.client.run(
     cell,
     durationMs,
   );
+  const after = cpuMsOf(side.pids);
+  const serverMs = before === undefined || after === undefined ? Number.NaN : after - before;
   return {
     perSecond: operations / seconds,
     p50: latencyP50,
     p99: latencyP99,
-    cpuMicros: (cpuMs * 1000) / operations,
+    clientMicros: (cpuMs * 1000) / operations,
+    serverMicros: (serverMs * 1000) / operations,
   };
 }
 
@@ -71,7 +81,8 @@ function rowOf(cell: Cell, turns: ReadonlyMap<string, readonly Turn[]>): Row {
     row[side] = of(side, (turn) => turn.perSecond);
     row[`${side}P50`] = of(side, (turn) => turn.p50);
     row[`${side}P99`] = of(side, (turn) => turn.p99);
-    row[`${side}ClientMicros`] = of(side, (turn) => turn.cpuMicros);
+    row[`${side}ClientMicros`] = of(side, (turn) => turn.clientMicros);
+    row[`${side}ServerMicros`] = of(side, (turn) => turn.serverMicros);
   }
   const piton = row['piton'] as number | undefined;
   row['toMemory'] = ratio(piton, row['memory'] as number | undefined);
@@ -81,6 +92,7 @@ function rowOf(cell: Cell, turns: ReadonlyMap<string, readonly Turn[]>): Row {
 
 const NOTES = [
   'ratio = Piton / Redis. Piton flushes every write before it answers; compare puts with "fsync", gets with "memory".',
+  'p50, p99: latency of Piton; us: CPU time for each operation in the client and in all servers (Redis: in memory).',
   'ioredis with enableAutoPipelining; the same key count, value bytes and number of loops in flight on each side.',
 ];
 
@@ -99,15 +111,17 @@ export async function compareWithRedis(options: BenchOptions): Promise<Section> 
   const join = async (
     key: Side['key'],
     name: string,
-    spec: Parameters<typeof LoadClient.open>[1],
-  ) => {
+    spec: ContenderSpec,
+    pids: readonly number[],
+  ): Promise<void> => {
     const client = await LoadClient.open(name, spec);
     stack.defer(() => client.close());
-    sides.push({ key, client });
+    sides.push({ key, client, pids });
   };
-  await join('piton', 'piton', { kind: 'piton', metaAddress: cluster.metaAddress });
-  await join('memory', 'redis-memory', { kind: 'redis', ports: memory.ports });
-  await join('fsync', 'redis-fsync', { kind: 'redis', ports: fsync.ports });
+  const drives = cluster.drives.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  await join('piton', 'piton', { kind: 'piton', metaAddress: cluster.metaAddress }, drives);
+  await join('memory', 'redis-memory', { kind: 'redis', ports: memory.ports }, memory.pids);
+  await join('fsync', 'redis-fsync', { kind: 'redis', ports: fsync.ports }, fsync.pids);
   const rows = await measureAll(sides, options);
   return {
     name: NAME,
@@ -144,5 +158,8 @@ const COLUMNS = [
   { key: 'toFsync', title: 'to fsync', show: showRatio },
   { key: 'pitonP50', title: 'p50 ms', show: showPlain },
   { key: 'pitonP99', title: 'p99 ms', show: showPlain },
-  { key: 'memoryP99', title: 'Redis p99', show: showPlain },
+  { key: 'pitonClientMicros', title: 'client us', show: showPlain },
+  { key: 'pitonServerMicros', title: 'drives us', show: showPlain },
+  { key: 'memoryClientMicros', title: 'ioredis us', show: showPlain },
+  { key: 'memoryServerMicros', title: 'Redis us', show: showPlain },
 ];
