@@ -38,8 +38,15 @@ export class Committer {
     this.#waiting.add(replica);
   }
 
+  /**
+   * The copy is given up. Its pending records are applied all the same: nobody reads them any more,
+   * and a record that is never applied would hold back the store's replay position for ever.
+   */
   forget(replica: Replica): void {
     this.#waiting.delete(replica);
+    for (const { record, appended } of replica.pending) {
+      if (record !== undefined && appended !== undefined) this.#store.apply(record, appended);
+    }
   }
 
   /** The log moved on. */
@@ -75,7 +82,7 @@ export class Committer {
   #apply(replica: Replica, write: Write): void {
     const { record, appended } = write;
     if (record !== undefined && appended !== undefined) {
-      if (record.kind !== RecordKind.sessionOnly) this.#store.apply(record, appended);
+      this.#store.apply(record, appended);
       if (!replica.isComplete && record.kind === RecordKind.tombstone) {
         this.#events.deletedDuringCopy(replica, record.key, record.sequence);
       }

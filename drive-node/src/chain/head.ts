@@ -204,7 +204,7 @@ export class HeadWriter {
    * it is: if that write is lost with this drive, its state never existed.
    */
   #answerUnchanged(replica: Replica, request: WriteRequest, result: WriteResult): void {
-    const judgedBy = replica.pending.findNewest(request.key);
+    const judgedBy = replica.pending.findDeciding(request.key);
     if (judgedBy === undefined) this.#replies.result(request, result);
     else follow(judgedBy, request, result);
   }

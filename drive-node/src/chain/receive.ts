@@ -97,6 +97,9 @@ export class Receiver {
       connection.refuse(frame.requestId, Status.rangeUnavailable, { retryAfterMs: RETRY_MS });
       return;
     }
+    if (replica.readableFrom === Number.POSITIVE_INFINITY) {
+      replica.readableFrom = request.acknowledged;
+    }
     this.#answerState(connection, frame.requestId, replica, request).catch((error: unknown) => {
       const { status, detail } = refusalFor(error);
       connection.refuse(frame.requestId, status, detail);

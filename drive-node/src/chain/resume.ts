@@ -37,6 +37,8 @@ export interface ResumeParts {
   readonly committer: Committer;
   /** Starts the copy to a syncing successor that has nothing yet. */
   readonly startCopy: (replica: Replica, token: number) => void;
+  /** A copy that was complete before this link came up: its end may not have been told. */
+  readonly reportSynced: (replica: Replica, token: number, sequence: number) => void;
   readonly isHosted: (replica: Replica) => boolean;
   readonly report: (message: string, replica: Replica) => void;
   readonly flush: () => void;
@@ -152,6 +154,9 @@ export class Resumer {
     if (!this.isCurrent(replica, token)) return;
     this.#parts.committer.expect(replica);
     this.#parts.committer.advance(replica);
+    if (replica.role.syncTarget !== undefined) {
+      this.#parts.reportSynced(replica, token, answer.sequence);
+    }
   }
 
   /**

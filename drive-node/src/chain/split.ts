@@ -1,9 +1,11 @@
 // A split: one range becomes two, on every member at the same place in the order of writes.
 //
-// The head lets what is pending drain (new writes wait, bounded in number and time), then passes the
-// cut down the chain; the last member installs first. When the head installs, everybody has. Both
-// halves go on from the same sequence, with the same sessions and the same namespace: no data moves.
-// Idempotent: who has the new epoch already answers as if just told.
+// The head lets what is pending drain (new writes wait, bounded in number and time), installs both
+// halves, then passes the cut down the chain; every member installs before it passes on. So whoever
+// is cut has only cut members before it: a command that comes again after a crash finds the head cut
+// and passes the cut on to those who missed it. Writes under the new epoch wait for them meanwhile.
+// Both halves go on from the same sequence, with the same sessions and the same namespace: no data
+// moves.
 
 import {
   type ChainSplit,
@@ -18,7 +20,7 @@ import {
   Status,
 } from '@piton/protocol';
 import type { Store } from '../engine/store.ts';
-import { encodeHosting, type Hosting, stateName } from '../ranges/hosting.ts';
+import { decodeHosting, encodeHosting, type Hosting, stateName } from '../ranges/hosting.ts';
 import { Replica } from '../ranges/replica.ts';
 import { type Deferred, deferred } from '../ranges/waiters.ts';
 import type { Routes } from '../requests/routes.ts';
@@ -51,16 +53,22 @@ export class Splitter {
     const { left } = command;
     const replica = this.#parts.routes.get(left.id);
     if (replica === undefined) throw refused(Status.noSuchRange, 'this drive does not hold it');
-    if (replica.record.epoch >= left.epoch) return;
+    if (replica.record.epoch > left.epoch) return;
     if (!replica.role.isHead) throw refused(Status.staleIndex, 'this drive is not the head');
     if (replica.isDraining) throw refused(Status.conflictingOperation, 'it is being split already');
+    const sequence = this.#cutAt(command.right);
+    if (replica.record.epoch === left.epoch) {
+      // Cut here already; whether everybody behind us has is not known.
+      if (sequence !== undefined) await this.#passOn(replica, { ...command, sequence });
+      return;
+    }
     try {
       await this.#drain(replica);
-      await this.#passOnAndInstall(replica, {
-        left,
-        right: command.right,
-        sequence: replica.last as Sequence,
-      });
+      const cut: ChainSplit = { ...command, sequence: replica.last as Sequence };
+      await this.#install(replica, left, command.right);
+      replica.isDraining = false;
+      this.#parts.head.release(replica);
+      await this.#passOn(replica, cut);
     } finally {
       replica.isDraining = false;
       this.#draining.delete(replica);
@@ -91,14 +99,27 @@ export class Splitter {
   async #follow(connection: Connection, request: ChainSplit): Promise<void> {
     const replica = this.#parts.routes.get(request.left.id);
     if (replica === undefined) throw refused(Status.aheadOfDrive, 'this drive does not hold it');
-    if (replica.record.epoch >= request.left.epoch) return;
+    if (replica.record.epoch > request.left.epoch) return;
     if (replica.role.predecessor !== connection.peer.node) {
       throw refused(Status.staleIndex, 'the sender is not the predecessor');
+    }
+    if (replica.record.epoch === request.left.epoch) {
+      await this.#passOn(replica, request);
+      return;
     }
     if (replica.last !== request.sequence || replica.record.epoch + 1 !== request.left.epoch) {
       throw refused(Status.conflictingOperation, `at sequence ${replica.last} here`);
     }
-    await this.#passOnAndInstall(replica, request);
+    await this.#install(replica, request.left, request.right);
+    await this.#passOn(replica, request);
+  }
+
+  /** Where a cut was made that this drive has already; undefined when it was not made here. */
+  #cutAt(right: RangeRecord): Sequence | undefined {
+    const bytes = this.#parts.store.states.get(stateName(right.id));
+    if (bytes === undefined) return undefined;
+    const { record, baseSequence } = decodeHosting(bytes);
+    return record.epoch === right.epoch ? (baseSequence as Sequence) : undefined;
   }
 
   async #drain(replica: Replica): Promise<void> {
@@ -118,23 +139,23 @@ export class Splitter {
     }
   }
 
-  async #passOnAndInstall(replica: Replica, request: ChainSplit): Promise<void> {
+  async #passOn(replica: Replica, request: ChainSplit): Promise<void> {
     const successor = replica.role.successor;
-    if (successor !== undefined) {
-      const connection = this.#parts.peers.connectionTo(successor);
-      if (connection === undefined) {
-        throw refused(Status.rangeUnavailable, `no connection to the successor ${successor}`);
-      }
-      const options = { timeoutMs: PASS_ON_MS_MAX };
-      await connection.request(messages.chainSplit, request, messages.done, options);
+    if (successor === undefined) return;
+    const connection = this.#parts.peers.connectionTo(successor);
+    if (connection === undefined) {
+      throw refused(Status.rangeUnavailable, `no connection to the successor ${successor}`);
     }
-    await this.#install(replica, request.left, request.right);
+    const options = { timeoutMs: PASS_ON_MS_MAX };
+    await connection.request(messages.chainSplit, request, messages.done, options);
   }
 
   async #install(replica: Replica, left: RangeRecord, right: RangeRecord): Promise<void> {
     const changes = new Map<string, Uint8Array>();
+    const sessions = replica.sessions.encode();
     for (const record of [left, right]) {
       const hosting: Hosting = {
+        sessions,
         record,
         namespace: replica.namespace,
         isComplete: replica.isComplete,

@@ -53,6 +53,11 @@ export class SyncSource {
     });
   }
 
+  /** A copy was found complete by a resume: tells it again, in case nobody has heard of it. */
+  reportAgain(replica: Replica, token: number, sequence: number): void {
+    void this.#report(replica, token, sequence as Sequence);
+  }
+
   async #copy(replica: Replica, token: number): Promise<void> {
     const connection = this.#connection(replica);
     const base = replica.committed;

@@ -26,14 +26,17 @@ import {
   type LogRecord,
   RecordKind,
   type Store,
+  StoreError,
 } from '../engine/store.ts';
-import { encodeHosting, stateName } from '../ranges/hosting.ts';
+import { encodeHosting, NO_SESSIONS, stateName } from '../ranges/hosting.ts';
 import { Replica } from '../ranges/replica.ts';
 import { type Deferred, deferred } from '../ranges/waiters.ts';
 import type { Routes } from '../requests/routes.ts';
 
 /** Deletes that are remembered during one copy. More: the copy starts over. */
 const DELETED_MAX = 1_000_000;
+/** Pause before an entry is offered again to a store that is busy. */
+const BUSY_MS = 20;
 
 interface Copy {
   readonly replica: Replica;
@@ -164,7 +167,7 @@ export class SyncTarget {
     replica.acknowledged = base;
     replica.isComplete = false;
     this.#copies.set(replica, { replica, deleted: new Map(), entries: 0 });
-    await this.#persist(replica, base);
+    await this.#persist(replica, base, NO_SESSIONS);
   }
 
   #startOver(old: Replica): Replica {
@@ -174,18 +177,14 @@ export class SyncTarget {
     return fresh;
   }
 
-  #persist(replica: Replica, base: number): Promise<void> {
+  #persist(replica: Replica, base: number, sessions: Uint8Array): Promise<void> {
     const { record, namespace, isComplete } = replica;
-    const hosting = { record, namespace, isComplete, baseSequence: base, isGone: false };
+    const hosting = { record, namespace, isComplete, baseSequence: base, isGone: false, sessions };
     return this.#parts.store.putStates(new Map([[stateName(record.id), encodeHosting(hosting)]]));
   }
 
   async #takeEntry(copy: Copy, entry: Entry): Promise<LogPosition | undefined> {
     const { replica } = copy;
-    if (this.#isKnownNewer(copy, entry, undefined)) return undefined;
-    const found = this.#parts.store.get(replica.namespace, entry.key);
-    const known = found instanceof Promise ? await found : found;
-    if (this.#isKnownNewer(copy, entry, known)) return undefined;
     const record: LogRecord = {
       kind: RecordKind.put,
       namespace: replica.namespace,
@@ -197,9 +196,31 @@ export class SyncTarget {
       valueTag: entry.valueTag,
       session: undefined,
     };
-    const appended = this.#parts.store.append(record, true);
-    this.#unapplied.push({ record, appended, copy });
-    return appended.end;
+    for (;;) {
+      // Judged and appended in one turn: live writes may be committed during any wait.
+      const found = this.#parts.store.get(replica.namespace, entry.key);
+      if (found instanceof Promise) await found;
+      else if (this.#isKnownNewer(copy, entry, found)) return undefined;
+      else {
+        const appended = this.#tryAppend(record);
+        if (appended !== undefined) {
+          this.#unapplied.push({ record, appended, copy });
+          return appended.end;
+        }
+        await new Promise<void>((resolve) => this.#parts.clock.setTimer(BUSY_MS, resolve));
+      }
+      if (this.#copies.get(replica) !== copy) throw interrupted();
+    }
+  }
+
+  /** Undefined when the store is busy. */
+  #tryAppend(record: LogRecord): Appended | undefined {
+    try {
+      return this.#parts.store.append(record, true);
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'busy') return undefined;
+      throw error;
+    }
   }
 
   #isKnownNewer(copy: Copy, entry: Entry, found: FoundRecord | undefined): boolean {
@@ -210,9 +231,8 @@ export class SyncTarget {
     return deletedAt !== undefined && deletedAt > entry.version;
   }
 
-  #apply({ record, appended, copy }: CopiedRecord): void {
-    const { replica } = copy;
-    if (this.#parts.routes.get(replica.id) !== replica) return;
+  /** Also for a copy that was given up: an unapplied record holds back the replay position. */
+  #apply({ record, appended }: CopiedRecord): void {
     this.#parts.store.apply(record, appended);
   }
 
@@ -234,7 +254,7 @@ export class SyncTarget {
     if (isComplete) {
       replica.sessions.merge(sessions, this.#parts.clock.nowMs());
       replica.isComplete = true;
-      await this.#persist(replica, message.baseSequence);
+      await this.#persist(replica, message.baseSequence, sessions);
     }
     this.#copies.delete(replica);
     return { isComplete, entries: copy.entries, sequence: replica.last as Sequence };

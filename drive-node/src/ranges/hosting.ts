@@ -20,9 +20,13 @@ export interface Hosting {
   readonly isComplete: boolean;
   /** Every write up to this sequence is in the copied or split data, not in log records. */
   readonly baseSequence: number;
+  /** What was copied or split off: sessions whose records are not in this copy's log. */
+  readonly sessions: Uint8Array;
   /** The range was taken away: only its data is still here, until `dropRange`. */
   readonly isGone: boolean;
 }
+
+export const NO_SESSIONS: Uint8Array = new Uint8Array(0);
 
 const PREFIX = 'range/';
 
@@ -31,8 +35,16 @@ export function stateName(id: RangeId): string {
 }
 
 export function encodeHosting(hosting: Hosting): Uint8Array {
-  const { record, namespace, isComplete, baseSequence, isGone } = hosting;
-  return packValue([1, recordToWire(record), namespace, isComplete, baseSequence, isGone]);
+  const { record, namespace, isComplete, baseSequence, isGone, sessions } = hosting;
+  return packValue([
+    1,
+    recordToWire(record),
+    namespace,
+    isComplete,
+    baseSequence,
+    isGone,
+    sessions,
+  ]);
 }
 
 /** Throws TypeError for bytes that are not a hosting. */
@@ -41,13 +53,14 @@ export function decodeHosting(bytes: Uint8Array): Hosting {
   if (!Array.isArray(fields) || fields[0] !== 1) {
     throw new TypeError('hosting: expected format 1; this folder was written by another version');
   }
-  const [, record, namespace, isComplete, baseSequence, isGone] = fields;
+  const [, record, namespace, isComplete, baseSequence, isGone, sessions] = fields;
   return {
     record: recordFromWire(record),
     namespace: namespace as Namespace,
     isComplete: isComplete === true,
     baseSequence: Number(baseSequence),
     isGone: isGone === true,
+    sessions: sessions instanceof Uint8Array ? Uint8Array.from(sessions) : NO_SESSIONS,
   };
 }
 

@@ -21,7 +21,7 @@ import type { Store } from '../engine/store.ts';
 import type { Replies } from '../requests/replies.ts';
 import type { Routes } from '../requests/routes.ts';
 import type { PeerLinks } from '../shell/host.ts';
-import { decodeHosting, encodeHosting, type Hosting, stateName } from './hosting.ts';
+import { decodeHosting, encodeHosting, type Hosting, NO_SESSIONS, stateName } from './hosting.ts';
 import { Replica } from './replica.ts';
 import { type Role, roleOf } from './role.ts';
 
@@ -170,14 +170,20 @@ export class Installer {
   }
 
   #persist(replica: Replica, record: RangeRecord, isGone: boolean = false): Promise<void> {
+    const { store } = this.#parts;
+    const name = stateName(record.id);
+    const bytes = store.states.get(name);
+    const before = bytes === undefined ? undefined : decodeHosting(bytes);
+    const isSameStay = before?.namespace === replica.namespace;
     const hosting: Hosting = {
       record,
       namespace: replica.namespace,
       isComplete: replica.isComplete,
       baseSequence: replica.committed,
+      sessions: isSameStay ? before.sessions : NO_SESSIONS,
       isGone,
     };
-    return this.#parts.store.putStates(new Map([[stateName(record.id), encodeHosting(hosting)]]));
+    return store.putStates(new Map([[name, encodeHosting(hosting)]]));
   }
 
   async #drop(command: DropRange): Promise<void> {
@@ -185,7 +191,11 @@ export class Installer {
     const name = stateName(command.range);
     const bytes = store.states.get(name);
     if (bytes === undefined) return;
-    if (routes.get(command.range) !== undefined) {
+    const replica = routes.get(command.range);
+    if (replica !== undefined && (!replica.isListed || replica.record.epoch < command.epoch)) {
+      await this.#leave(replica, replica.record);
+      routes.remove(command.range, undefined);
+    } else if (replica !== undefined) {
       throw refused(
         Status.conflictingOperation,
         `range ${command.range} is served here; take it out of the chain first`,

@@ -13,6 +13,8 @@ const RECENT_MAX = 8_192;
 export class PendingWrites {
   #writes: Write[] = [];
   #from = 0;
+  /** The newest write that came from a replay: its key is not in the table. */
+  #replayed: Write | undefined;
   readonly #byBucket: Map<number, Write> = new Map();
   /** Places of committed writes; the last one has sequence `#recentEnd - 1`. */
   #recent: Place[] = [];
@@ -45,6 +47,7 @@ export class PendingWrites {
     this.#writes.push(write);
     this.#bytes += bytesOf(write);
     if (write.record !== undefined) this.#byBucket.set(write.bucket, write);
+    else this.#replayed = write;
   }
 
   /** The newest pending write of a key. */
@@ -57,6 +60,11 @@ export class PendingWrites {
       write = write.older;
     }
     return undefined;
+  }
+
+  /** The pending write that an answer about this key depends on, if any. */
+  findDeciding(key: Uint8Array): Write | undefined {
+    return this.findNewest(key) ?? this.#replayed;
   }
 
   /** The pending write with this sequence. */
@@ -75,6 +83,7 @@ export class PendingWrites {
       this.#from = 0;
     }
     this.#bytes -= bytesOf(write);
+    if (this.#replayed === write) this.#replayed = undefined;
     // Cut here, or a key that is always pending would keep all its history alive.
     write.older = undefined;
     if (this.#byBucket.get(write.bucket) === write) this.#byBucket.delete(write.bucket);

@@ -74,6 +74,8 @@ export class RangeHost implements Ranges {
   readonly #sizes: Sizes;
   readonly #handlers: ReadonlyMap<number, FrameHandler>;
   readonly #sweep: { cancel(): void };
+  /** What was found on the device. */
+  readonly #rebuilt: readonly Replica[];
   #isServing = false;
   #isStopped = false;
 
@@ -117,6 +119,7 @@ export class RangeHost implements Ranges {
     });
     this.#handlers = this.#handlerTable(this.#makeReceiver(), new ScanHandler(this.#serving()));
     this.#sizes = new Sizes(store);
+    this.#rebuilt = rebuilt.replicas;
     this.#restore(rebuilt);
     store.onProgress((failure) => this.#progress(failure));
     this.#sweep = this.#sweepSessions(environment.clock);
@@ -171,6 +174,8 @@ export class RangeHost implements Ranges {
       appender: this.#appender,
       committer: this.#committer,
       startCopy: (replica, token) => this.#syncSource.start(replica, token),
+      reportSynced: (replica, token, sequence) =>
+        this.#syncSource.reportAgain(replica, token, sequence),
       isHosted: (replica) => !this.#isStopped && this.#routes.get(replica.id) === replica,
       report: (message, replica) =>
         this.#options.reportTrouble?.(`range ${replica.id}: ${message}`),
@@ -235,14 +240,28 @@ export class RangeHost implements Ranges {
     this.#routes.learnAddresses(addresses);
     this.#routes.learnVersion(version);
     const wasServing = this.#isServing;
-    this.#isServing = true;
+    this.#suspendUnlisted(records, !wasServing);
     for (const record of records) {
       // A range that was never installed here comes with a command of its own.
       if (this.#routes.get(record.id) === undefined) continue;
       await this.#installer.install({ record, addresses: [], isNew: false });
     }
+    this.#isServing = true;
     if (!wasServing) for (const replica of this.#routes.replicas.values()) this.#takeUp(replica);
     this.#flush();
+  }
+
+  /**
+   * A copy that a restarted drive found on its device and that the metadata server does not name lives
+   * elsewhere now: it is not served, and waits to be dropped. Copies that came since have come by
+   * commands that the answer may not know yet.
+   */
+  #suspendUnlisted(records: readonly RangeRecord[], isFirst: boolean): void {
+    const listed = new Set(records.map(({ id }) => id));
+    for (const replica of this.#rebuilt) {
+      if (listed.has(replica.id)) replica.isListed = true;
+      else if (isFirst) replica.isListed = false;
+    }
   }
 
   stopServing(): void {

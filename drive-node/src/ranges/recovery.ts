@@ -89,6 +89,9 @@ export class RangeRecovery implements Owner {
     replica.last = Math.max(hosting.baseSequence, saved?.committed ?? 0);
     replica.committed = replica.last;
     replica.acknowledged = replica.last;
+    // A power cut may have taken writes that were only with the system: the predecessor knows.
+    if (replica.role.predecessor !== undefined) replica.readableFrom = Number.POSITIVE_INFINITY;
+    replica.sessions.merge(hosting.sessions, nowMs);
     if (saved !== undefined) replica.sessions.merge(saved.sessions, nowMs);
     for (const { record, place } of this.#replayed.get(hosting.namespace) ?? []) {
       if (replica.contains(record.key)) takeReplayed(replica, record, place, nowMs);

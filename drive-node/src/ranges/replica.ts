@@ -48,6 +48,10 @@ export class Replica {
    * that numbered a new write before it knew would give one number to two writes.
    */
   isReconciled = true;
+  /** Reads wait until everything up to here is committed: what a predecessor knows to be. */
+  readableFrom = 0;
+  /** False when a registration did not name the range: it lives elsewhere now. */
+  isListed = true;
   /** A split waits for the pending writes: new ones are parked. */
   isDraining = false;
   keys = 0;
@@ -72,5 +76,7 @@ export class Replica {
   become(record: RangeRecord): void {
     this.record = record;
     this.role = roleOf(record, this.self);
+    this.isListed = true;
+    if (this.role.predecessor === undefined) this.readableFrom = 0;
   }
 }

@@ -10,6 +10,9 @@
 
 import { limits, packValue, type Status, unpackValue } from '@piton/protocol';
 
+/** Results of all sessions of one range: the table travels in one frame when a range is copied. */
+const RESULTS_MAX = 65_536;
+
 /** What a write was told. Immutable. */
 export interface WriteResult {
   readonly sequence: number;
@@ -68,6 +71,7 @@ export class SessionTable {
 
   /** Whether one more write of this session may be remembered. */
   hasRoom(session: Session | undefined): boolean {
+    if (this.#resultCount >= RESULTS_MAX) return false;
     if (session === undefined) return this.#count < limits.SESSIONS_PER_RANGE_MAX;
     return session.results.size < limits.SESSION_WINDOW;
   }

@@ -111,6 +111,10 @@ export class BatchHandler {
       this.#parts.replies.refuse(waiter, Status.staleIndex, this.#stale(rangeId, key));
       return;
     }
+    if (replica.committed < replica.readableFrom) {
+      this.#parts.replies.refuse(waiter, Status.rangeUnavailable, { retryAfterMs: RETRY_MS });
+      return;
+    }
     if (replica.record.epoch > epoch) this.#parts.replies.tellNews(connection, replica.record);
     this.#readAtTail(replica, waiter, key);
   }
@@ -190,7 +194,7 @@ export class BatchHandler {
       replies.refuse(waiter, Status.aheadOfDrive, { retryAfterMs: RETRY_MS, epoch: known });
       return false;
     }
-    if (replica === undefined) {
+    if (replica === undefined || !replica.isListed) {
       this.#refuseUnknown(waiter, rangeId, epoch, key);
       return false;
     }

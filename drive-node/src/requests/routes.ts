@@ -120,7 +120,7 @@ export class Routes {
       records.push(record);
     };
     if (named === undefined) return records;
-    for (const replica of this.#replicas.values()) consider(replica.record);
+    for (const replica of this.#replicas.values()) if (replica.isListed) consider(replica.record);
     for (const record of this.#gone.values()) consider(record);
     return records;
   }

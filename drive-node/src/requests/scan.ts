@@ -67,8 +67,12 @@ export class ScanHandler {
     if (replica !== undefined && request.epoch > replica.record.epoch) {
       return { status: Status.aheadOfDrive, detail: { retryAfterMs: RETRY_MS } };
     }
+    if (replica !== undefined && replica.committed < replica.readableFrom) {
+      return { status: Status.rangeUnavailable, detail: { retryAfterMs: RETRY_MS } };
+    }
     if (
       replica === undefined ||
+      !replica.isListed ||
       !replica.role.isTail ||
       !replica.isComplete ||
       isOutside(replica, request)
@@ -87,7 +91,6 @@ export class ScanHandler {
     replica: Replica,
     request: Scan,
   ): Promise<void> {
-    const epochBefore = replica.record.epoch;
     const page = await this.#parts.store.scan(replica.namespace, {
       start: request.start,
       end: request.end,
@@ -97,7 +100,7 @@ export class ScanHandler {
       bytesMax: request.bytesMax,
     });
     const isStill = this.#parts.routes.get(replica.id) === replica && replica.role.isTail;
-    if (!isStill || replica.record.epoch !== epochBefore) {
+    if (!isStill || isOutside(replica, request)) {
       const detail = this.#parts.routes.staleDetail(request.range, request.start, request.end);
       connection.refuse(requestId, Status.staleIndex, detail);
       return;
