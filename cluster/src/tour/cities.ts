@@ -64,6 +64,6 @@ export function cutPrefixes(records: readonly CityRecord[], parts: number): stri
   return [...cuts];
 }
 
-function countryPrefix(record: CityRecord | undefined): string {
+export function countryPrefix(record: CityRecord | undefined): string {
   return `city/${record?.city.country ?? ''}/`;
 }

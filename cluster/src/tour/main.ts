@@ -69,12 +69,16 @@ async function main(argv: string[]): Promise<number> {
     return 0;
   }
   const narrator = new Narrator(process.stdout, given.json);
+  const signal = stopSignal();
   try {
-    const result = await runTour(narrator, given.records, stopSignal());
+    const result = await runTour(narrator, given.records, signal);
     narrator.result(result);
     return result.ok ? 0 : 1;
   } catch (error) {
-    process.stderr.write(`the tour broke: ${(error as Error).stack ?? error}\n`);
+    narrator.close();
+    const isAsked = signal.aborted;
+    const text = error instanceof Error ? (isAsked ? error.message : error.stack) : String(error);
+    process.stderr.write(`${isAsked ? '' : 'the tour broke: '}${text}\n`);
     narrator.result({ ok: false, error: (error as Error).message });
     return 1;
   }

@@ -18,6 +18,7 @@ export class Narrator {
   readonly #isSilent: boolean;
   readonly #isTerminal: boolean;
   #step = 0;
+  #open: cliProgress.SingleBar | undefined;
 
   constructor(out: NodeJS.WriteStream, isSilent: boolean) {
     this.#out = out;
@@ -42,7 +43,14 @@ export class Narrator {
     return this.#isTerminal ? this.#bar(what, total) : this.#quarters(what, total);
   }
 
+  /** Ends a bar that is still drawn, so that the cursor comes back. */
+  close(): void {
+    this.#open?.stop();
+    this.#open = undefined;
+  }
+
   result(result: object): void {
+    this.close();
     this.#out.write(`${this.#isSilent ? '' : '\n'}${JSON.stringify(result)}\n`);
   }
 
@@ -56,7 +64,8 @@ export class Narrator {
       fps: 8,
     });
     bar.start(total, 0);
-    return { update: (done) => bar.update(done), stop: () => bar.stop() };
+    this.#open = bar;
+    return { update: (done) => bar.update(done), stop: () => this.close() };
   }
 
   #quarters(what: string, total: number): ProgressBar {

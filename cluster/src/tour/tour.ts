@@ -75,6 +75,14 @@ function resultOf(stage: Stage, startedAt: number): TourResult {
   };
 }
 
+/** Rejects when the tour is to stop: what the steps wait for ends with the client and the cluster. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
 /** Runs the whole tour. Whatever happens, the cluster that it started is stopped. */
 export async function runTour(
   narrator: Narrator,
@@ -85,8 +93,6 @@ export async function runTour(
   const records = readCities(recordCount);
   narrator.line(`Data: ${count(records.length)} cities of the world, ${SOURCE}`);
   await using cluster = await start(narrator);
-  signal.addEventListener('abort', () => void cluster.stop(), { once: true });
-  signal.throwIfAborted();
   await using admin = cluster.admin();
   await using kv = await KVClient.connect({
     metadata: [cluster.metaAddress],
@@ -95,6 +101,6 @@ export async function runTour(
   });
   const ledger = new Ledger(records);
   const stage: Stage = { cluster, kv, admin, records, ledger, narrator, findings: noFindings() };
-  await runSteps(stage);
+  await Promise.race([runSteps(stage), aborted(signal)]);
   return resultOf(stage, startedAt);
 }
