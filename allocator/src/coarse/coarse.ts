@@ -100,7 +100,7 @@ class CoarseSearch {
       this.#options.budget.part(80_000_000),
     );
     if (patterns === undefined || patterns.length === 0) return;
-    const walk = this.#options.budget.part(1_500_000_000);
+    const walk = this.#options.budget.part(400_000_000);
     this.#improve(walkToCover(this.#items.count, patterns, this.#random, walk));
     if (this.#isClosed || solver === undefined) return;
     const pool = new PatternPool(Number.POSITIVE_INFINITY);

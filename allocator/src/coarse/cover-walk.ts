@@ -2,12 +2,14 @@
 //
 // Where every possible drive of a perfect packing is known, what is left is to choose disjoint ones. The walk keeps a set of disjoint
 // patterns; it takes an item not yet covered, adds one of its patterns and throws out those it overlaps, preferring to
-// uncover few items and, among equals, items that have not been touched for long. A pattern just thrown out rests a while.
+// uncover little weight. Items gain weight while they are left over, so that those which fit few patterns are served first in
+// the end. A pattern just thrown out rests a while.
 
 import type { Budget } from '../packing/budget.ts';
 import type { Random } from '../packing/random.ts';
 
-const REST_STEPS = 12;
+const REST_STEPS = 3;
+const WEIGHT_GAIN = 0.1;
 
 class Walk {
   readonly #patterns: readonly (readonly number[])[];
@@ -17,6 +19,7 @@ class Walk {
   readonly #open: number[];
   readonly #openAt: Int32Array;
   readonly #changedAt: Float64Array;
+  readonly #weight: Float64Array;
   #step = 0;
 
   constructor(itemCount: number, patterns: readonly (readonly number[])[], random: Random) {
@@ -29,6 +32,7 @@ class Walk {
     this.#coveredBy = new Int32Array(itemCount).fill(-1);
     this.#open = Array.from({ length: itemCount }, (_, i) => i);
     this.#openAt = Int32Array.from(this.#open);
+    this.#weight = new Float64Array(itemCount).fill(1);
     this.#changedAt = new Float64Array(patterns.length).fill(-REST_STEPS);
   }
 
@@ -62,19 +66,21 @@ class Walk {
     this.#changedAt[p] = this.#step;
   }
 
-  /** Items that would be uncovered, less those newly covered. */
+  /** Weight that would be uncovered, less the weight newly covered. */
   #cost(p: number): number {
     const pattern = this.#patterns[p]!;
     let cost = 0;
     for (let k = 0; k < pattern.length; k++) {
-      const by = this.#coveredBy[pattern[k]!]!;
-      cost--;
+      const i = pattern[k]!;
+      const by = this.#coveredBy[i]!;
+      cost -= this.#weight[i]!;
       if (by < 0) continue;
       let isFirst = true;
       for (let earlier = 0; earlier < k; earlier++) {
         if (this.#coveredBy[pattern[earlier]!] === by) isFirst = false;
       }
-      if (isFirst) cost += this.#patterns[by]!.length;
+      if (!isFirst) continue;
+      for (const other of this.#patterns[by]!) cost += this.#weight[other]!;
     }
     return cost;
   }
@@ -83,12 +89,14 @@ class Walk {
     this.#step++;
     const item = this.#open[this.#random.below(this.#open.length)]!;
     const list = this.#patternsOf[item]!;
+    this.#weight[item]! += WEIGHT_GAIN;
+    const restCost = 3 * this.#weight[item]!;
     let best = -1;
     let least = Number.POSITIVE_INFINITY;
     for (const p of list) {
       const rests = this.#step - this.#changedAt[p]! < REST_STEPS;
       const noise = this.#random.float();
-      const cost = this.#cost(p) + noise * 0.9 + (rests ? 3 : 0);
+      const cost = this.#cost(p) + noise * 0.5 + (rests ? restCost : 0);
       if (cost < least) {
         best = p;
         least = cost;

@@ -40,7 +40,7 @@ ${PLAN_FLAGS}
   --max-drives N       fail rather than use more
   --survive drive|zone check that the loss of any one can be absorbed
   --time-limit 5s      stop searching then and give the best plan so far
-  --steps N            work the search may do (default 3000000000); plans repeat exactly without a time limit
+  --steps N            work the search may do (default 1000000000); plans repeat exactly without a time limit
   --seed N             seed of the search (default 1)
   --solver highs|none  linear solver for proofs and covers of coarse instances (default highs where it pays)
   -o, --output FILE    the plan as JSON

@@ -132,7 +132,7 @@ export async function runPlan(context: Context): Promise<number> {
     objective,
     drivesMax: wholeNumber(values, 'max-drives', 1) ?? Number.POSITIVE_INFINITY,
     seed: wholeNumber(values, 'seed', 0) ?? 1,
-    steps: wholeNumber(values, 'steps', 1) ?? 3_000_000_000,
+    steps: wholeNumber(values, 'steps', 1) ?? 1_000_000_000,
   };
   const inputs = readInputs(values, paths[0]!);
   const progress = new Progress(context.isTerminal && values['quiet'] !== true);

@@ -26,7 +26,7 @@ import type {
   Unplaced,
 } from './types.ts';
 
-const STEPS_DEFAULT = 3_000_000_000;
+const STEPS_DEFAULT = 1_000_000_000;
 
 /** Ranges that no empty drive can hold, with what would help. */
 function findUnplaceable(
@@ -175,7 +175,12 @@ class Planner {
       if (best.drives.length <= bestBound(this.#bounds).drives || this.#budget.isOver) break;
     }
     // The plain proportions once more, now letting the refusal through with its reason.
-    best ??= this.#packZones(placeable, zones, zones.map((zone) => zone.weight()), most);
+    best ??= this.#packZones(
+      placeable,
+      zones,
+      zones.map((zone) => zone.weight()),
+      most,
+    );
     this.#drives.push(...best.drives);
     for (const [j, chain] of chains.entries()) chain.set(best.chains[j]!);
   }
@@ -239,12 +244,7 @@ class Planner {
     }
   }
 
-  #packZone(
-    zone: Candidates,
-    z: number,
-    zoneOf: readonly Int32Array[],
-    result: ZonedPlan,
-  ): void {
+  #packZone(zone: Candidates, z: number, zoneOf: readonly Int32Array[], result: ZonedPlan): void {
     const copyAt = new Int8Array(this.#ranges.count).fill(-1);
     zoneOf.forEach((column, j) => {
       for (let i = 0; i < column.length; i++) if (column[i] === z) copyAt[i] = j;

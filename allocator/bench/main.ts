@@ -1,0 +1,53 @@
+// npm run bench:allocator [-- --short] [--only fine,ct] [--limit 10] [--per-class 2] [--out FILE]
+//
+// Prints a table per section and writes all rows to a JSON file. Seeds are fixed; times are those of the machine it runs on.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { benchDrift, benchPaper, benchZones } from './cluster.ts';
+import { benchCapraraToth, benchMommessin } from './coarse.ts';
+import { benchFine, benchPerfect } from './fine.ts';
+import { formatTable, type Row } from './table.ts';
+
+const { values } = parseArgs({
+  options: {
+    short: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    limit: { type: 'string', default: '10' },
+    'per-class': { type: 'string', default: '2' },
+    out: { type: 'string', default: 'bench/results/allocator.json' },
+  },
+});
+const isShort = values.short === true;
+const limitMs = Number(values.limit) * 1000;
+
+const SECTIONS: Readonly<Record<string, [string, () => Row[] | Promise<Row[]>]>> = {
+  fine: ['Fine ranges, zipf 0.99, whole command from CSV to plan', () => benchFine(isShort)],
+  perfect: ['Perfect fit, known optimum', () => benchPerfect(isShort)],
+  paper: [
+    "The source paper's setting, its method re-implemented from the slides",
+    () => benchPaper(isShort),
+  ],
+  drift: ['Drift: bytes moved', () => benchDrift(isShort)],
+  zones: ['Three replicas over uneven zones', () => benchZones(isShort)],
+  ct: ['Caprara and Toth, regenerated', () => benchCapraraToth(isShort, limitMs)],
+  mommessin: [
+    'Mommessin and others, regenerated, two and three resources',
+    () => benchMommessin(isShort, limitMs, Number(values['per-class'])),
+  ],
+};
+
+const wanted = values.only?.split(',') ?? Object.keys(SECTIONS);
+const results: Record<string, Row[]> = {};
+for (const name of wanted) {
+  const section = SECTIONS[name];
+  if (section === undefined)
+    throw new Error(`unknown section ${name}; known: ${Object.keys(SECTIONS).join(', ')}`);
+  const rows = await section[1]();
+  results[name] = rows;
+  process.stdout.write(formatTable(section[0], rows));
+  mkdirSync(dirname(values.out), { recursive: true });
+  writeFileSync(values.out, `${JSON.stringify({ isShort, results }, null, 1)}\n`);
+}
+process.stdout.write(`\nWritten to ${values.out}\n`);
