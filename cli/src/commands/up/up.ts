@@ -6,7 +6,7 @@ import { Command, Option } from 'commander';
 import { parseBytes, parseCount } from '../../input/numbers.ts';
 import { toJson } from '../../output/values.ts';
 import { DEFAULT_META } from '../../shell/context.ts';
-import { CommandError } from '../../shell/exit.ts';
+import { CommandError, usageError } from '../../shell/exit.ts';
 import type { Terminal } from '../../shell/terminal.ts';
 import { Supervisor } from './supervisor.ts';
 
@@ -32,9 +32,13 @@ interface UpOptions {
 function clusterOptions(options: UpOptions): ClusterOptions {
   const { data, cache, capacity } = options;
   const drives = parseCount('--drives', options.drives, 1, DRIVES_MAX);
+  const replicas = parseCount('--replicas', options.replicas, 1, limits.CHAIN_MEMBERS_MAX);
+  if (replicas > drives) {
+    throw usageError('--replicas', `at most as many as --drives (${drives})`, options.replicas);
+  }
   return {
     drives,
-    replicas: parseCount('--replicas', options.replicas, 1, limits.CHAIN_MEMBERS_MAX),
+    replicas,
     partitioning: options.partitioning,
     host: options.host,
     port: parseCount('--port', options.port, 0, PORT_MAX),
@@ -46,7 +50,14 @@ function clusterOptions(options: UpOptions): ClusterOptions {
   };
 }
 
-function describe(cluster: Cluster, options: UpOptions, command: string): string {
+/** What a data folder that is used again decides, whatever the options say. */
+async function copiesOf(cluster: Cluster): Promise<string> {
+  await using admin = cluster.admin();
+  const { replicas } = await admin.keyspace('default');
+  return replicas === 1 ? 'one copy of every key' : `${replicas} copies of every key`;
+}
+
+function describe(cluster: Cluster, options: UpOptions, copies: string, command: string): string {
   const { metaAddress, httpAddress } = cluster;
   const piton = metaAddress === DEFAULT_META ? command : `${command} --meta ${metaAddress}`;
   const kept =
@@ -57,7 +68,7 @@ function describe(cluster: Cluster, options: UpOptions, command: string): string
   return [
     `metadata server  ${metaAddress}`,
     `status page      http://${httpAddress}/`,
-    `drives           ${cluster.drives.length}, ${options.replicas} copies of every key`,
+    `drives           ${cluster.drives.length}, ${copies}`,
     ...drives,
     `data             ${kept}`,
     '',
@@ -98,6 +109,7 @@ async function run(terminal: Terminal, options: UpOptions): Promise<void> {
   const say = (sentence: string): void => {
     terminal.err.write(`${sentence}\n`);
   };
+  const settings = clusterOptions(options);
   const { stopped, release } = untilStopped(terminal);
   let cluster: Cluster | undefined;
   const supervisor = new Supervisor({
@@ -112,7 +124,7 @@ async function run(terminal: Terminal, options: UpOptions): Promise<void> {
   });
   if (!options.json) say('starting ...');
   const starting = startCluster({
-    ...clusterOptions(options),
+    ...settings,
     onExit(exit) {
       if (options.restart) supervisor.ended(exit);
       else say(`${exit.name} ended (${exit.signal ?? `exit code ${exit.code}`})`);
@@ -123,7 +135,7 @@ async function run(terminal: Terminal, options: UpOptions): Promise<void> {
     cluster = await starting.catch((error: unknown) => {
       throw explainStart(error);
     });
-    announce(terminal, cluster, options);
+    await announce(terminal, cluster, options);
     await stopped;
     supervisor.stop();
     if (!options.json) say('stopping ...');
@@ -133,7 +145,7 @@ async function run(terminal: Terminal, options: UpOptions): Promise<void> {
   }
 }
 
-function announce(terminal: Terminal, cluster: Cluster, options: UpOptions): void {
+async function announce(terminal: Terminal, cluster: Cluster, options: UpOptions): Promise<void> {
   const { metaAddress, httpAddress, dataDir } = cluster;
   if (options.json) {
     const drives = cluster.drives.map(({ id, address, pid }) => ({ id, address, pid }));
@@ -141,9 +153,10 @@ function announce(terminal: Terminal, cluster: Cluster, options: UpOptions): voi
     return;
   }
   terminal.out.write(`piton ready piton=${metaAddress} http=${httpAddress}\n`);
+  const copies = await copiesOf(cluster);
   // Under npm the command is not on the path of the other terminal.
   const command = terminal.env.npm_lifecycle_event === undefined ? 'piton' : 'npx piton';
-  terminal.err.write(`\n${describe(cluster, options, command)}`);
+  terminal.err.write(`\n${describe(cluster, options, copies, command)}`);
 }
 
 export function upCommand(terminal: Terminal): Command {
