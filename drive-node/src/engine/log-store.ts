@@ -61,6 +61,14 @@ export class LogStore implements Store {
   get durablePosition(): LogPosition {
     return this.#parts.writer.durablePosition as LogPosition;
   }
+  /** Where the log ended when the store was opened: everything below was recovered. */
+  get recoveredPosition(): LogPosition {
+    return this.#parts.recoveredPosition as LogPosition;
+  }
+  /** True when there was no usable checkpoint and everything was rebuilt from the log. */
+  get isRebuilt(): boolean {
+    return this.#parts.isRebuilt;
+  }
   get states(): ReadonlyMap<string, Uint8Array> {
     return this.#parts.facts.states;
   }
@@ -96,6 +104,8 @@ export class LogStore implements Store {
     unapplied.settle(appended.place);
     const { kind, namespace, key } = record;
     if (kind === RecordKind.sessionOnly) return;
+    const isDropped = this.#parts.facts.isDroppedAt(namespace, key, appended.place);
+    if (isDropped && kind === RecordKind.put) return;
     const segment = segments.segmentAt(appended.place);
     if (segment === undefined) throw new StoreError('damaged', 'an unapplied record is gone');
     const place = segments.placeOf(segment, segments.offsetAt(appended.place));
@@ -178,7 +188,14 @@ export class LogStore implements Store {
     const interval = { namespace, start: start.slice(), end: end?.slice() };
     const position = this.#appendOwn(StoreRecordKind.drop, facts.encodeDrop(number, interval));
     const segmentLast = Math.floor(position / segments.segmentBytes);
-    const drop: Drop = { ...interval, number, position, segmentLast, isSwept: false };
+    const drop: Drop = {
+      ...interval,
+      number,
+      position,
+      segmentLast,
+      isSwept: false,
+      isDone: false,
+    };
     facts.addDrop(drop);
     unapplied.settle(position);
     if (start.length === 0 && end === undefined) unapplied.settleNamespace(namespace);
@@ -227,6 +244,7 @@ export class LogStore implements Store {
   async compact(): Promise<void> {
     this.#checkOpen();
     await this.#parts.verifier.whenIdle();
+    await this.#parts.sweeper.whenIdle();
     await this.#parts.compactor.whenIdle();
   }
 

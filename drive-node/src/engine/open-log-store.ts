@@ -12,6 +12,7 @@ import { openFolder, type StoreFolder, type StoreIdentity } from './disk/folder.
 import { NodeDisk } from './disk/node-disk.ts';
 import { baseBitsFor, HashIndex } from './index/hash-index.ts';
 import type { KeyIndex } from './keys/key-index.ts';
+import { KeyRun } from './keys/key-run.ts';
 import { MemoryKeyIndex } from './keys/memory-key-index.ts';
 import { openSqliteKeyIndex } from './keys/sqlite-key-index.ts';
 import type { Segment } from './log/segment.ts';
@@ -139,8 +140,8 @@ async function recover(
   const { facts, keyIndex, segments, disk } = core;
   const replayPosition = checkpoint?.replayPosition ?? 0;
   await replayFacts({ disk, segments, facts, replayPosition });
-  // Without a checkpoint the index will be made from all records, dropped ones too.
-  if (checkpoint === undefined) facts.reviveDrops();
+  // An index made anew may hold entries that the key index has already let go of: it is filled anew.
+  if (checkpoint === undefined) await keyIndex.fill(KeyRun.pack([]), 0);
   owner?.recover({ ownerState: checkpoint?.ownerState, states: new Map(facts.states) });
   const isCut = await replayLog({
     ...core,
@@ -150,6 +151,8 @@ async function recover(
     hasCheckpoint: checkpoint !== undefined,
     onDamage: options.onDamage ?? (() => {}),
   });
+  const last = segments.all().at(-1);
+  const recoveredPosition = last === undefined ? 0 : segments.positionOf(last, last.appendedBytes);
   const active = await chooseActive(core, saved.numberLast, isCut);
   core.unapplied.reached = segments.positionOf(active, active.appendedBytes);
   const parts = finishParts(core, {
@@ -158,6 +161,8 @@ async function recover(
     checkpointBytes: options.checkpointBytes ?? CHECKPOINT_BYTES_DEFAULT,
     compactionBytesPerSecond:
       options.compactionBytesPerSecond ?? COMPACTION_BYTES_PER_SECOND_DEFAULT,
+    recoveredPosition,
+    isRebuilt: checkpoint === undefined,
     checkpointPosition: replayPosition,
     owner,
   });

@@ -57,6 +57,12 @@ export interface StoreCore extends CoreOptions {
   readonly filler: KeyFiller;
   readonly verifier: Verifier;
   readonly listeners: ProgressListener[];
+  readonly logEnd: LogEnd;
+}
+
+/** The writer, once there is one: while the log is replayed, all of it is durable. */
+interface LogEnd {
+  writer: LogWriter | undefined;
 }
 
 export interface FinishOptions {
@@ -64,6 +70,10 @@ export interface FinishOptions {
   readonly capacityBytes: number;
   readonly checkpointBytes: number;
   readonly compactionBytesPerSecond: number;
+  /** Where the log ended when it was opened. */
+  readonly recoveredPosition: number;
+  /** There was no usable checkpoint. */
+  readonly isRebuilt: boolean;
   /** From where the log would be replayed now. */
   readonly checkpointPosition: number;
   readonly owner: Owner | undefined;
@@ -75,6 +85,9 @@ export interface StoreParts extends StoreCore {
   readonly sweeper: DropSweeper;
   readonly compactor: Compactor;
   readonly checkpoints: CheckpointKeeper;
+  readonly recoveredPosition: number;
+  /** There was no usable checkpoint. */
+  readonly isRebuilt: boolean;
 }
 
 export function makeCore(options: CoreOptions): StoreCore {
@@ -90,9 +103,11 @@ export function makeCore(options: CoreOptions): StoreCore {
   const unapplied = new UnappliedRecords();
   const listeners: ProgressListener[] = [];
   const filled = (): void => tell(listeners);
-  const filler = new KeyFiller({ clock, overlay, keyIndex, unapplied, filled });
+  const logEnd: LogEnd = { writer: undefined };
+  const flushLog = (position: number): Promise<void> => flushUpTo(logEnd, position);
+  const filler = new KeyFiller({ clock, overlay, keyIndex, unapplied, flushLog, filled });
   const reading = { cache, loader, reader, source, index, verifier };
-  return { ...options, ...reading, overlay, unapplied, listeners, filler };
+  return { ...options, ...reading, overlay, unapplied, listeners, logEnd, filler };
 }
 
 export function finishParts(core: StoreCore, options: FinishOptions): StoreParts {
@@ -118,6 +133,7 @@ export function finishParts(core: StoreCore, options: FinishOptions): StoreParts
     options.active,
   );
   source.attach(writer);
+  core.logEnd.writer = writer;
   const checkpoints: CheckpointKeeper = new CheckpointKeeper(
     {
       disk,
@@ -135,7 +151,11 @@ export function finishParts(core: StoreCore, options: FinishOptions): StoreParts
     options.checkpointBytes,
     options.checkpointPosition,
   );
-  const sweeper = new DropSweeper(core);
+  const sweeper = new DropSweeper({
+    ...core,
+    checkpoints,
+    durablePosition: () => writer.durablePosition,
+  });
   const compactor: Compactor = new Compactor({
     ...core,
     logFolder: `${directory}/${LOG_FOLDER_NAME}`,
@@ -145,7 +165,12 @@ export function finishParts(core: StoreCore, options: FinishOptions): StoreParts
     bytesPerSecond: options.compactionBytesPerSecond,
     freed: () => tell(core.listeners),
   });
-  return { ...core, writer, space, checkpoints, sweeper, compactor };
+  const { recoveredPosition, isRebuilt } = options;
+  return { ...core, writer, space, checkpoints, sweeper, compactor, recoveredPosition, isRebuilt };
+}
+
+async function flushUpTo({ writer }: LogEnd, position: number): Promise<void> {
+  if (writer !== undefined && writer.durablePosition < position) await writer.flush();
 }
 
 function tell(listeners: readonly ProgressListener[], failure?: StoreError): void {

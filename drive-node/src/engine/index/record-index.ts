@@ -71,10 +71,8 @@ export class RecordIndex {
       if (result === LoadResult.damaged) return Lookup.damaged;
       if (result === LoadResult.gone || !view.isKey(namespace, key)) continue;
       if (view.kind === RecordKind.tombstone) return Lookup.absent;
-      if (this.#facts.hidesAnything && this.#facts.isHidden(namespace, key, view.drops)) {
-        return Lookup.absent;
-      }
-      return Lookup.found;
+      const isHidden = this.#facts.isHidden(namespace, key, view.drops);
+      return isHidden ? Lookup.absent : Lookup.found;
     }
     return Lookup.absent;
   }
@@ -107,7 +105,9 @@ export class RecordIndex {
         number++;
         continue;
       }
-      if (result === LoadResult.found) predecessor = this.#judge(view, bytes);
+      // Only the newest one counts: behind a tombstone the key was absent, whatever follows.
+      const isFirst = predecessor === Predecessor.none;
+      if (result === LoadResult.found && isFirst) predecessor = this.#judge(view, bytes);
       this.#removeCandidate(number, result, candidate, bytes);
     }
     this.#enter(kind, high, low, place, bytes, isUnverified);

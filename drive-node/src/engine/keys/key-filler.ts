@@ -1,5 +1,8 @@
 // Moves keys from the overlay into the key index, in large batches, beside everything else.
 //
+// The key index must never be ahead of the log: a delete that a power cut takes back must not have
+// taken its key out. So the log is flushed before a batch is filled.
+//
 // One fill is under way at a time. A young run is sealed when it is full, or after a while, so that
 // little has to be replayed after a crash. A fill that fails (no space) is tried again; until then
 // the overlay grows to its bound and the store answers busy.
@@ -21,6 +24,8 @@ export interface KeyFillerOptions {
   readonly overlay: Overlay;
   readonly keyIndex: KeyIndex;
   readonly unapplied: UnappliedRecords;
+  /** Settles when the log is durable up to a position. */
+  flushLog(position: number): Promise<void>;
   /** A batch left the overlay. */
   filled(): void;
 }
@@ -67,7 +72,7 @@ export class KeyFiller {
   #seal(): void {
     const { overlay, keyIndex, unapplied } = this.#options;
     const isIdle = overlay.keys === 0 && keyIndex.filledPosition >= unapplied.settledPosition;
-    if (!isIdle) overlay.seal(unapplied.settledPosition);
+    if (!isIdle) overlay.seal(unapplied.settledPosition, unapplied.reached);
     this.#start();
   }
 
@@ -107,6 +112,7 @@ export class KeyFiller {
     const runs = overlay.sealedRuns.slice(0, BATCH_RUNS_MAX);
     const last = runs.at(-1);
     if (last === undefined) return;
+    await this.#options.flushLog(last.endPosition);
     await keyIndex.fill(KeyRun.pack(runs), Math.max(last.filledPosition, keyIndex.filledPosition));
     overlay.dropOldest(runs.length);
     this.#options.filled();

@@ -12,6 +12,8 @@ export class KeyRun {
   count = 0;
   /** Everything applied below is in this run or an earlier one. Set when the run is sealed. */
   filledPosition = 0;
+  /** Everything in this run was appended below. Set when the run is sealed. */
+  endPosition = 0;
   #keys = new Uint8Array(RUN_KEYS_MAX * 16);
   readonly #starts = new Uint32Array(RUN_KEYS_MAX + 1);
   readonly #namespaces = new Uint32Array(RUN_KEYS_MAX);

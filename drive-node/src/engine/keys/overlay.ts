@@ -50,9 +50,13 @@ export class Overlay {
     this.#young.add(namespace, key, recordBytes, position);
   }
 
-  /** Closes the young run: everything applied below `filledPosition` is in it or before it. */
-  seal(filledPosition: number): void {
+  /**
+   * Closes the young run: everything applied below `filledPosition` is in it or before it, and all
+   * that is in it was appended below `endPosition`.
+   */
+  seal(filledPosition: number, endPosition: number): void {
     const run = this.#young;
+    run.endPosition = endPosition;
     run.filledPosition = filledPosition;
     this.#sealed.push(run);
     this.#sealedKeys += run.count;

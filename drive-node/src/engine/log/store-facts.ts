@@ -24,7 +24,10 @@ export interface Drop extends DroppedInterval {
   readonly position: number;
   /** The segment that was the last one when it was written: older records lie there or before. */
   readonly segmentLast: number;
+  /** No entry of the hash index leads to a dropped record. */
   isSwept: boolean;
+  /** No key of the key index is left over either. */
+  isDone: boolean;
 }
 
 export type StateChanges = ReadonlyMap<string, Uint8Array | undefined>;
@@ -39,51 +42,57 @@ export class StoreFacts {
   /** How many intervals were ever dropped. */
   dropCount = 0;
   #drops: Drop[] = [];
+  readonly #byNamespace = new Map<number, Drop[]>();
   /** Drops that still hide something. */
-  readonly #active = new Map<number, Drop[]>();
+  #activeCount = 0;
 
   get drops(): readonly Drop[] {
     return this.#drops;
   }
 
-  /** True when a record of this key, written after `drops` drops, belongs to a dropped interval. */
+  /** True when a record of this key, written after `drops` drops, must not be shown. */
   isHidden(namespace: number, key: Uint8Array, drops: number): boolean {
-    if (this.#active.size === 0) return false;
-    const active = this.#active.get(namespace);
-    if (active === undefined) return false;
-    return active.some((drop) => drops < drop.number && isInside(key, drop.start, drop.end));
+    if (this.#activeCount === 0) return false;
+    return this.#isDropped(namespace, key, drops, false);
   }
 
-  get hidesAnything(): boolean {
-    return this.#active.size > 0;
+  /** True when it was taken out of the indexes for good: a replay must not bring it back. */
+  isSweptAway(namespace: number, key: Uint8Array, drops: number): boolean {
+    return this.#isDropped(namespace, key, drops, true);
+  }
+
+  /** True when a record at this position of the log was dropped later. */
+  isDroppedAt(namespace: number, key: Uint8Array, position: number): boolean {
+    const dropped = this.#byNamespace.get(namespace);
+    if (dropped === undefined) return false;
+    return dropped.some((drop) => position < drop.position && isInside(key, drop.start, drop.end));
   }
 
   addDrop(drop: Drop): void {
     if (this.#drops.some((known) => known.number === drop.number)) return;
     this.#drops.push(drop);
     this.dropCount = Math.max(this.dropCount, drop.number);
-    if (!drop.isSwept) this.#activate(drop);
+    if (!drop.isSwept) this.#activeCount++;
+    const same = this.#byNamespace.get(drop.namespace);
+    if (same === undefined) this.#byNamespace.set(drop.namespace, [drop]);
+    else same.push(drop);
   }
 
-  finishDrop(drop: Drop): void {
+  finishSweep(drop: Drop): void {
+    if (!drop.isSwept) this.#activeCount--;
     drop.isSwept = true;
-    const rest = this.#active.get(drop.namespace)?.filter((active) => active !== drop) ?? [];
-    if (rest.length > 0) this.#active.set(drop.namespace, rest);
-    else this.#active.delete(drop.namespace);
   }
 
-  /** All drops hide again: the index was made anew from the log. */
-  reviveDrops(): void {
-    for (const drop of this.#drops) {
-      if (!drop.isSwept) continue;
-      drop.isSwept = false;
-      this.#activate(drop);
-    }
-  }
-
-  /** Forgets swept drops of which no file can hold a record any more. */
+  /** Forgets drops that are done and of which no file can hold a record any more. */
   forgetDrops(segmentOldest: number): void {
-    this.#drops = this.#drops.filter((drop) => !drop.isSwept || drop.segmentLast >= segmentOldest);
+    const isNeeded = (drop: Drop): boolean => !drop.isDone || drop.segmentLast >= segmentOldest;
+    if (this.#drops.every(isNeeded)) return;
+    this.#drops = this.#drops.filter(isNeeded);
+    for (const [namespace, drops] of this.#byNamespace) {
+      const needed = drops.filter(isNeeded);
+      if (needed.length > 0) this.#byNamespace.set(namespace, needed);
+      else this.#byNamespace.delete(namespace);
+    }
   }
 
   noteNamespace(namespace: number): void {
@@ -140,7 +149,13 @@ export class StoreFacts {
     else if (kind === StoreRecordKind.snapshot) this.restore(value);
     else if (kind === StoreRecordKind.drop) {
       const drop = decodeInterval(reader);
-      this.addDrop({ ...drop, position, segmentLast: segmentNumber, isSwept: false });
+      this.addDrop({
+        ...drop,
+        position,
+        segmentLast: segmentNumber,
+        isSwept: false,
+        isDone: false,
+      });
     }
   }
 
@@ -167,10 +182,13 @@ export class StoreFacts {
     this.applyStates(changes);
   }
 
-  #activate(drop: Drop): void {
-    const active = this.#active.get(drop.namespace);
-    if (active === undefined) this.#active.set(drop.namespace, [drop]);
-    else active.push(drop);
+  #isDropped(namespace: number, key: Uint8Array, drops: number, isSwept: boolean): boolean {
+    const dropped = this.#byNamespace.get(namespace);
+    if (dropped === undefined) return false;
+    return dropped.some(
+      (drop) =>
+        drops < drop.number && drop.isSwept === isSwept && isInside(key, drop.start, drop.end),
+    );
   }
 }
 
@@ -183,10 +201,8 @@ function change(states: Map<string, Uint8Array>, changes: StateChanges): void {
 
 function encodeDrop(writer: ByteWriter, drop: Drop): void {
   writer.u32(drop.number).u32(drop.namespace).bytes(drop.start).optional(drop.end);
-  writer
-    .safe(drop.position)
-    .u32(drop.segmentLast)
-    .u8(drop.isSwept ? 1 : 0);
+  writer.safe(drop.position).u32(drop.segmentLast);
+  writer.u8(drop.isSwept ? 1 : 0).u8(drop.isDone ? 1 : 0);
 }
 
 function decodeInterval(reader: ByteReader): DroppedInterval & { number: number } {
@@ -198,5 +214,6 @@ function decodeDrop(reader: ByteReader): Drop {
   const interval = decodeInterval(reader);
   const position = reader.safe();
   const segmentLast = reader.u32();
-  return { ...interval, position, segmentLast, isSwept: reader.u8() === 1 };
+  const isSwept = reader.u8() === 1;
+  return { ...interval, position, segmentLast, isSwept, isDone: reader.u8() === 1 };
 }

@@ -260,11 +260,13 @@ export class Compactor {
         return true;
       }
     }
-    if (facts.hidesAnything && facts.isHidden(view.namespace, view.key, view.drops)) {
+    const isTombstone = view.kind === RecordKind.tombstone;
+    // A tombstone stays whatever was dropped: behind it may be a put that nobody else remembers.
+    const isHidden = !isTombstone && facts.isHidden(view.namespace, view.key, view.drops);
+    if (isHidden) {
       index.removeDead(own, view.length);
       return true;
     }
-    const isTombstone = view.kind === RecordKind.tombstone;
     const origin = isTombstone
       ? this.#horizonOf(view)
       : this.#parts.segments.positionOf(segment, offset);

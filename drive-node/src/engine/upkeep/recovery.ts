@@ -62,10 +62,18 @@ export interface ReplayParts extends FactParts {
 export async function replayLog(parts: ReplayParts): Promise<boolean> {
   const replay = new Replay(parts);
   const all = parts.segments.all();
+  await flushLast(parts, all.at(-1));
   parts.index.keepsTombstones = true;
   for (const segment of all) await replay.segment(segment, segment === all.at(-1));
   parts.verifier.releaseTombstones();
   return replay.isCut;
+}
+
+/** What is replayed reaches the key index: it must not be lost again by a power cut. */
+async function flushLast({ disk }: ReplayParts, last: Segment | undefined): Promise<void> {
+  if (last === undefined) return;
+  const file = await disk.open(last.path, 'write');
+  await file.flush().finally(() => file.close());
 }
 
 /**
@@ -131,17 +139,20 @@ class Replay {
   }
 
   #record(view: RecordView, segment: Segment, offset: number): Promise<void> | undefined {
-    const { segments, replayPosition, overlay, verifier } = this.#parts;
+    const { segments, facts, replayPosition, overlay, verifier } = this.#parts;
     const position = segments.positionOf(segment, offset);
     const isReplayed = position >= replayPosition;
     this.#parts.unapplied.reached = position;
     let pending: Promise<void> | undefined;
     if (view.kind > RecordKind.sessionOnly) return undefined;
+    const isShown =
+      view.kind === RecordKind.tombstone ||
+      (view.kind === RecordKind.put && !facts.isSweptAway(view.namespace, view.key, view.drops));
     if (isReplayed) {
-      if (view.kind !== RecordKind.sessionOnly) pending = this.#apply(view, segment, offset);
+      if (isShown) pending = this.#apply(view, segment, offset);
       this.#tellOwner(view, position);
     }
-    this.#addKey(view, position);
+    if (isShown) this.#addKey(view, position);
     if (!overlay.isFull && !verifier.isFull) return pending;
     return this.#catchUp(pending);
   }
@@ -213,7 +224,7 @@ class Replay {
 
   #addKey(view: RecordView, position: number): void {
     const { filledPosition, filler } = this.#parts;
-    if (position < filledPosition || view.kind === RecordKind.sessionOnly) return;
+    if (position < filledPosition) return;
     const isTombstone = view.kind === RecordKind.tombstone;
     if (isTombstone && view.isCopy) return;
     filler.add(view.namespace, view.key, isTombstone ? 0 : view.length, position);
