@@ -10,6 +10,7 @@ import { deadline } from '../deadline.ts';
 const test = suite('outages');
 const LIMIT_MS = 60_000;
 const PATIENT_MS = 30_000;
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 test(
   'each drive in turn is killed and restarted under load: no failure, no wrong answer',
@@ -50,11 +51,8 @@ test(
     const report = await traffic.stop();
     assert.equal(report.failures, []);
     assert.equal(report.violations, []);
-    const drives = await admin.drives();
-    assert.equal(
-      drives.map(({ state }) => state),
-      ['up', 'up', 'up'],
-    );
+    // Each drive comes back after a pause of its own; the deadline of the test is the limit.
+    while ((await admin.drives()).some(({ state }) => state !== 'up')) await pause(20);
   }),
 );
 
@@ -74,7 +72,7 @@ test(
     });
     for (const { id } of cluster.drives) {
       const from = done;
-      while (done < from + 50) await new Promise((resolve) => setTimeout(resolve, 5));
+      while (done < from + 50) await pause(5);
       await cluster.kill(id);
       await cluster.restart(id);
     }
