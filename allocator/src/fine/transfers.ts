@@ -16,6 +16,8 @@ class Runs {
   readonly from: Int32Array = new Int32Array(CANDIDATES_MAX);
   readonly to: Int32Array = new Int32Array(CANDIDATES_MAX);
   readonly effect: readonly Float64Array[];
+  /** Index entries that moving the run adds, or saves where it meets its own kind. */
+  readonly cost: Int8Array = new Int8Array(CANDIDATES_MAX);
   readonly order: Int32Array;
   readonly sorted: Float64Array;
 
@@ -56,6 +58,7 @@ class Runs {
     }
     this.from[c] = from;
     this.to[c] = to;
+    this.cost[c] = endCost(sequence, from, side, -1) + endCost(sequence, to, side, 0);
     this.count++;
   }
 
@@ -76,6 +79,12 @@ class Runs {
   }
 }
 
+/** Cut made (+1) or healed (-1) before position k when the run on that side of it changes over. */
+function endCost(sequence: Sequence, k: number, side: number, outside: -1 | 0): number {
+  if (!sequence.isJoined(k)) return 0;
+  return sequence.side[k + outside] === side ? 1 : -1;
+}
+
 function errorAfter(runs: Runs, need: Float64Array, target: Target, a: number, b: number): number {
   let worst = 0;
   for (let r = 0; r < need.length; r++) {
@@ -90,35 +99,47 @@ interface Choice {
   a: number;
   b: number;
   error: number;
+  cost: number;
+}
+
+function noChoice(): Choice {
+  return { a: -1, b: -1, error: Number.POSITIVE_INFINITY, cost: Number.POSITIVE_INFINITY };
+}
+
+/** Takes the candidate if it is better: tolerable ones by index entries, others by error. */
+function consider(best: Choice, a: number, b: number, error: number, cost: number): void {
+  const isTolerable = error <= 1;
+  const wasTolerable = best.error <= 1;
+  if (isTolerable && wasTolerable ? cost > best.cost : error > best.error) return;
+  if (isTolerable && cost === best.cost && error >= best.error) return;
+  best.a = a;
+  best.b = b;
+  best.error = error;
+  best.cost = cost;
 }
 
 function bestSingle(runs: Runs, need: Float64Array, target: Target): Choice {
-  const best: Choice = { a: -1, b: -1, error: Number.POSITIVE_INFINITY };
+  const best = noChoice();
   for (let c = 0; c < runs.count; c++) {
-    const error = errorAfter(runs, need, target, c, -1);
-    if (error < best.error) {
-      best.a = c;
-      best.error = error;
-    }
+    consider(best, c, -1, errorAfter(runs, need, target, c, -1), runs.cost[c]!);
   }
   return best;
 }
 
-/** The best of the pairs whose effect on the first resource is nearest to what is needed; stops at a tolerable one. */
+/** The best of the pairs whose effect on the first resource is nearest to what is needed. */
 function bestPair(runs: Runs, need: Float64Array, target: Target): Choice {
-  const best: Choice = { a: -1, b: -1, error: Number.POSITIVE_INFINITY };
+  const best = noChoice();
   for (let a = 0; a < runs.count; a++) {
     const middle = runs.lowerBound(need[0]! - runs.effect[0]![a]!);
     const first = Math.max(0, middle - SCAN_MAX / 2);
     const last = Math.min(runs.count, middle + SCAN_MAX / 2);
     for (let at = first; at < last; at++) {
       const b = runs.order[at]!;
+      const cost = runs.cost[a]! + runs.cost[b]!;
+      if (best.error <= 1 && cost >= best.cost) continue;
       const error = errorAfter(runs, need, target, a, b);
-      if (error >= best.error || a === b || runs.overlap(a, b)) continue;
-      best.a = a;
-      best.b = b;
-      best.error = error;
-      if (error <= 0.5) return best;
+      if ((error > 1 && error >= best.error) || a === b || runs.overlap(a, b)) continue;
+      consider(best, a, b, error, cost);
     }
   }
   return best;

@@ -194,24 +194,29 @@ export function perfectFit(ranges: number, drives: number, seed: number): Worklo
   };
 }
 
-/** Traffic at later steps: every range drifts around its mean, and now and then a hot spot jumps to another place. */
+const DRIFT_SECTIONS = 256;
+
+/**
+ * Traffic at later steps: neighbouring ranges drift together around their mean, as key spaces do, every range grows a little,
+ * and at each step one stretch of keys is three times as hot.
+ */
 export function drift(start: Workload, steps: number, seed: number): Workload[] {
   const random = new Random(seed);
   const count = start.bytes.length;
-  const level = new Float64Array(count);
+  const perSection = Math.max(1, Math.ceil(count / DRIFT_SECTIONS));
+  const level = new Float64Array(DRIFT_SECTIONS);
   const list: Workload[] = [];
   for (let step = 0; step < steps; step++) {
-    for (let i = 0; i < count; i++) level[i] = 0.9 * level[i]! + 0.08 * random.normal();
+    for (let s = 0; s < level.length; s++) level[s] = 0.9 * level[s]! + 0.1 * random.normal();
     const spot = random.below(count);
-    const width = Math.max(1, Math.floor(count / 500));
-    const heat = (i: number): number => (i >= spot && i < spot + width ? 1.5 : 1);
+    const width = Math.max(1, Math.floor(count / 200));
+    const heat = (i: number): number => (i >= spot && i < spot + width ? 3 : 1);
+    const levelOf = (i: number): number => level[Math.floor(i / perSection)]!;
     const scale = (column: Float64Array): Float64Array =>
-      column.map((value, i) => Math.floor(value * Math.exp(level[i]!) * heat(i)));
+      column.map((value, i) => Math.floor(value * Math.exp(levelOf(i)) * heat(i)));
     list.push({
       name: `${start.name}-step-${step + 1}`,
-      bytes: start.bytes.map((value, i) =>
-        Math.floor(value * (1 + 0.002 * (step + 1) * (level[i]! > 0 ? 1 : 0.5))),
-      ),
+      bytes: start.bytes.map((value) => Math.floor(value * (1 + 0.002 * (step + 1)))),
       readBps: scale(start.readBps),
       writeBps: scale(start.writeBps),
     });

@@ -74,7 +74,10 @@ export function layerBounds(
   const bounds = sumBounds(packing, layer.resources, capacity);
   if (packing.count === 0 || largestShare(packing, capacity) < 0.05) return bounds;
   const clique = packing.count <= 200_000 ? cliqueBound(packing, capacity) : undefined;
-  const dual = dualFeasibleBound(packing, capacity, layer.budget.part(2_000_000_000));
+  // Among very many ranges small ones fill every hole, and sums are as good.
+  const isCoarse = packing.count <= COARSE_ITEMS_MAX;
+  const part = layer.budget.part(400_000_000);
+  const dual = isCoarse ? dualFeasibleBound(packing, capacity, part) : undefined;
   return [...bounds, ...[clique, dual].filter((bound) => bound !== undefined)];
 }
 
