@@ -6,8 +6,10 @@
 // device is checked record by record when it is served.
 
 import type { Segment } from '../log/segment.ts';
+import { BlockTable } from './block-table.ts';
 
-export const BLOCK_BYTES = 4096;
+export const BLOCK_BITS = 12;
+export const BLOCK_BYTES: number = 1 << BLOCK_BITS;
 const BLOCKS_MIN = 64;
 
 const BlockState = { free: 0, ready: 1, loading: 2 } as const;
@@ -15,43 +17,44 @@ const BlockState = { free: 0, ready: 1, loading: 2 } as const;
 export class BlockCache {
   readonly arena: Uint8Array;
   readonly #count: number;
+  readonly #table: BlockTable;
   readonly #validBytes: Uint16Array;
   readonly #states: Uint8Array;
   readonly #isUsed: Uint8Array;
   readonly #isTrusted: Uint8Array;
-  /** Segment and block number that an arena block holds. */
-  readonly #segments: (Segment | undefined)[];
-  readonly #numbers: Uint32Array;
-  /** For each segment: arena block + 1 of each of its blocks. */
-  readonly #tables = new Map<Segment, Int32Array>();
+  /** Slot of the segment that a block is of; a load that outlives its segment has -1. */
+  readonly #slots: Int32Array;
   readonly #blocksPerSegment: number;
   #hand = 0;
 
   constructor(cacheBytes: number, segmentBytes: number) {
     this.#count = Math.max(BLOCKS_MIN, Math.floor(cacheBytes / BLOCK_BYTES));
     this.arena = new Uint8Array(new SharedArrayBuffer(this.#count * BLOCK_BYTES));
+    this.#table = new BlockTable(this.#count);
     this.#validBytes = new Uint16Array(this.#count);
     this.#states = new Uint8Array(this.#count);
     this.#isUsed = new Uint8Array(this.#count);
     this.#isTrusted = new Uint8Array(this.#count);
-    this.#segments = new Array<Segment | undefined>(this.#count);
-    this.#numbers = new Uint32Array(this.#count);
+    this.#slots = new Int32Array(this.#count).fill(-1);
     this.#blocksPerSegment = Math.ceil(segmentBytes / BLOCK_BYTES);
   }
 
   get bytes(): number {
-    return this.arena.length + this.#tables.size * this.#blocksPerSegment * 4;
+    return this.arena.length + this.#table.bytes + this.#count * 9;
   }
 
-  /**
-   * Arena block that holds the bytes of `number` up to `validBytes` of it, or -1. Marks it used.
-   */
+  /** Arena block that holds the bytes of `number` up to `validBytes` of it, or -1. */
   find(segment: Segment, number: number, validBytes: number): number {
-    const block = (this.#tables.get(segment)?.[number] ?? 0) - 1;
+    const block = this.#table.find(segment.slot * this.#blocksPerSegment + number);
     if (block < 0 || this.#states[block] !== BlockState.ready) return -1;
     if ((this.#validBytes[block] as number) < validBytes) return -1;
     this.#isUsed[block] = 1;
     return block;
+  }
+
+  /** How many bytes of the block are there. */
+  validBytes(block: number): number {
+    return this.#validBytes[block] as number;
   }
 
   isTrusted(block: number): boolean {
@@ -63,33 +66,28 @@ export class BlockCache {
     let done = 0;
     while (done < data.length) {
       const offset = start + done;
-      const number = Math.floor(offset / BLOCK_BYTES);
       const inner = offset % BLOCK_BYTES;
       const piece = data.subarray(done, done + BLOCK_BYTES - inner);
-      this.#addPiece(segment, number, inner, piece);
+      this.#addPiece(segment, Math.floor(offset / BLOCK_BYTES), inner, piece);
       done += piece.length;
     }
   }
 
   /** Reserves an arena block for a load; -1 when every block is being loaded. */
   beginLoad(segment: Segment, number: number): number {
-    const table = this.#tableOf(segment);
-    const held = (table[number] as number) - 1;
+    const held = this.#table.find(segment.slot * this.#blocksPerSegment + number);
     if (held >= 0 && this.#states[held] === BlockState.loading) return -1;
-    const block = held >= 0 ? held : this.#evict();
+    const block = held >= 0 ? held : this.#take(segment, number);
     if (block < 0) return -1;
-    this.#hold(block, segment, number);
     this.#states[block] = BlockState.loading;
     this.#validBytes[block] = 0;
     this.#isTrusted[block] = 0;
     return block;
   }
 
-  /** A load is done: `bytes` are there. Negative: it failed, or its segment is gone. */
+  /** A load is done: `bytes` are there. Negative: it failed. */
   endLoad(block: number, bytes: number): void {
-    const segment = this.#segments[block];
-    const isThere = segment !== undefined && this.#tables.has(segment) && bytes > 0;
-    if (!isThere) {
+    if (bytes <= 0 || (this.#slots[block] as number) < 0) {
       this.#release(block);
       return;
     }
@@ -100,33 +98,20 @@ export class BlockCache {
 
   /** Forgets all blocks of a segment; loads under way end in nothing. */
   forget(segment: Segment): void {
-    const table = this.#tables.get(segment);
-    if (table === undefined) return;
-    this.#tables.delete(segment);
-    for (const held of table) {
-      if (held !== 0 && this.#states[held - 1] === BlockState.ready) this.#release(held - 1);
+    for (let block = 0; block < this.#count; block++) {
+      if (this.#slots[block] !== segment.slot) continue;
+      if (this.#states[block] === BlockState.ready) this.#release(block);
+      else this.#detach(block);
     }
-  }
-
-  #tableOf(segment: Segment): Int32Array {
-    let table = this.#tables.get(segment);
-    if (table === undefined) {
-      table = new Int32Array(this.#blocksPerSegment);
-      this.#tables.set(segment, table);
-    }
-    return table;
   }
 
   #addPiece(segment: Segment, number: number, inner: number, piece: Uint8Array): void {
-    const table = this.#tableOf(segment);
-    let block = (table[number] as number) - 1;
+    let block = this.#table.find(segment.slot * this.#blocksPerSegment + number);
     if (block >= 0 && this.#states[block] === BlockState.loading) return;
     if (block < 0) {
       if (inner !== 0) return;
-      block = this.#evict();
+      block = this.#take(segment, number);
       if (block < 0) return;
-      this.#hold(block, segment, number);
-      this.#validBytes[block] = 0;
       this.#isTrusted[block] = 1;
       this.#states[block] = BlockState.ready;
     }
@@ -136,13 +121,15 @@ export class BlockCache {
     this.#isUsed[block] = 1;
   }
 
-  #hold(block: number, segment: Segment, number: number): void {
-    this.#segments[block] = segment;
-    this.#numbers[block] = number;
-    this.#tableOf(segment)[number] = block + 1;
+  /** Evicts who was not used for a round and gives the block to another piece of the log. */
+  #take(segment: Segment, number: number): number {
+    const block = this.#evict();
+    if (block < 0) return -1;
+    this.#slots[block] = segment.slot;
+    this.#table.add(block, segment.slot * this.#blocksPerSegment + number);
+    return block;
   }
 
-  /** A free block, taken from who has not used it for a round. */
   #evict(): number {
     for (let step = 0; step < 2 * this.#count; step++) {
       const block = this.#hand;
@@ -159,15 +146,15 @@ export class BlockCache {
   }
 
   #release(block: number): void {
-    const segment = this.#segments[block];
-    if (segment !== undefined) {
-      const table = this.#tables.get(segment);
-      const number = this.#numbers[block] as number;
-      if (table !== undefined && table[number] === block + 1) table[number] = 0;
-    }
-    this.#segments[block] = undefined;
+    this.#detach(block);
     this.#states[block] = BlockState.free;
     this.#validBytes[block] = 0;
     this.#isUsed[block] = 0;
+  }
+
+  #detach(block: number): void {
+    if ((this.#slots[block] as number) < 0) return;
+    this.#table.remove(block);
+    this.#slots[block] = -1;
   }
 }

@@ -16,7 +16,7 @@ import {
 } from '../log/record.ts';
 import type { Segment } from '../log/segment.ts';
 import type { SegmentTable } from '../log/segment-table.ts';
-import { BLOCK_BYTES, type BlockCache } from './block-cache.ts';
+import { BLOCK_BITS, BLOCK_BYTES, type BlockCache } from './block-cache.ts';
 import type { ColdReader } from './cold-reader.ts';
 
 /** Records above are read past the cache. */
@@ -77,15 +77,15 @@ export class RecordSource {
       view.set(group.bytes, offset - group.start);
       return LoadResult.found;
     }
-    const number = Math.floor(offset / BLOCK_BYTES);
-    const inner = offset % BLOCK_BYTES;
+    const number = offset >>> BLOCK_BITS;
+    const inner = offset & (BLOCK_BYTES - 1);
     if (inner + HEADER_BYTES > BLOCK_BYTES) return this.#loadSplit(segment, offset, view);
     const block = this.#cache.find(segment, number, inner + HEADER_BYTES);
     if (block < 0) return this.#miss(segment, number);
     const at = block * BLOCK_BYTES + inner;
     const length = claimedBytes(this.#cache.arena, at);
     if (inner + length > BLOCK_BYTES) return this.#loadLong(segment, offset, at, view);
-    if (this.#cache.find(segment, number, inner + length) < 0) return this.#miss(segment, number);
+    if (this.#cache.validBytes(block) < inner + length) return this.#miss(segment, number);
     view.set(this.#cache.arena, at);
     if (this.#cache.isTrusted(block)) return LoadResult.found;
     return isWhole(this.#cache.arena, at, segment.checksumStart(offset));

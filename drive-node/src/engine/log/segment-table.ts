@@ -14,6 +14,7 @@ export class SegmentTable {
   readonly #folder: string;
   /** Units of one segment, as bits of a place. */
   readonly #placeBits: number;
+  readonly #unitMask: number;
   readonly #slots: (Segment | undefined)[];
   readonly #byNumber = new Map<number, Segment>();
   /** Bytes of all files, with what is appended but not written. */
@@ -25,6 +26,7 @@ export class SegmentTable {
     this.segmentBytes = 2 ** geometry.segmentBits;
     this.unitBytes = 2 ** geometry.unitBits;
     this.#placeBits = geometry.segmentBits - geometry.unitBits;
+    this.#unitMask = 2 ** this.#placeBits - 1;
     const slots = 2 ** Math.min(16, 32 - this.#placeBits);
     this.#slots = new Array<Segment | undefined>(slots).fill(undefined);
   }
@@ -81,8 +83,7 @@ export class SegmentTable {
   }
 
   offsetOf(place: number): number {
-    const unit = place & (2 ** this.#placeBits - 1);
-    return unit * this.unitBytes;
+    return (place & this.#unitMask) << this.geometry.unitBits;
   }
 
   placeOf(segment: Segment, offset: number): number {
