@@ -49,7 +49,9 @@ export class Core {
   readonly #metadata: MetadataLink;
   readonly #sweeper: Sweeper;
   readonly #early: Fifo = new Fifo();
+  /** Until the keyspace is known, only to check keys. */
   #encoder: KeyEncoder = new KeyEncoder('range');
+  readonly #encoderNow = (): KeyEncoder => this.#encoder;
   #isStarted = false;
   #isClosed = false;
   #syncFailures = 0;
@@ -59,57 +61,61 @@ export class Core {
 
   constructor(settings: Settings) {
     this.settings = settings;
-    const { environment } = settings;
-    const { clock, random } = environment;
-    const name = `client-${Buffer.from(random.bytes(6)).toString('hex')}`;
-    const encoder = (): KeyEncoder => this.#encoder;
+    const { environment, maxInFlightPerDrive, maxRanges } = settings;
+    const { counters } = this;
+    const name = `client-${Buffer.from(environment.random.bytes(6)).toString('hex')}`;
     this.room = new Room(settings);
     this.#addresses = new Addresses(settings.addressMap);
-    this.dispatcher = new Dispatcher(
-      environment,
-      this.counters,
-      settings.maxInFlightPerDrive,
-      name,
-    );
+    this.dispatcher = new Dispatcher(environment, counters, maxInFlightPerDrive, name);
     this.links = new DriveLinks(this.dispatcher);
     this.routing = new Routing({
-      index: new IndexCache(this.links, settings.maxRanges),
+      index: new IndexCache(this.links, maxRanges),
       addresses: this.#addresses,
       links: this.links,
-      counters: this.counters,
-      encoder,
+      counters,
+      encoder: this.#encoderNow,
       onChanged: () => this.dispatcher.rerouteWaiting(this.links.all()),
     });
-    this.#metadata = new MetadataLink(environment, settings.metadata, this.counters, name, {
+    this.#metadata = new MetadataLink(environment, settings.metadata, counters, name, {
       connected: () => this.#handleMetadata(true),
       lost: () => this.#handleMetadata(false),
       frame: (frame) => this.feed.handleFrame(frame),
     });
-    this.feed = new IndexFeed({
+    this.feed = this.#makeFeed();
+    this.lookups = new Lookups({
       link: this.#metadata,
       routing: this.routing,
-      counters: this.counters,
+      counters,
+      keyspace: () => this.feed.keyspace,
+    });
+    const { table, room } = this;
+    const early = this.#early;
+    this.settler = new Settler({ table, room, counters, early, encoder: this.#encoderNow });
+    this.#sweeper = new Sweeper(
+      environment.clock,
+      (nowMs) => this.#sweep(nowMs),
+      () => 1 + table.capacity / 16_384,
+    );
+    this.retrier = this.#makeRetrier();
+    this.#attachDispatcher();
+  }
+
+  #makeFeed(): IndexFeed {
+    const { counters, routing, settings } = this;
+    return new IndexFeed({
+      link: this.#metadata,
+      routing,
+      counters,
       keyspaceName: settings.keyspace,
       maxRanges: settings.maxRanges,
       onReady: (keyspace) => this.#becomeReady(keyspace),
     });
-    this.lookups = new Lookups({
-      link: this.#metadata,
-      routing: this.routing,
-      counters: this.counters,
-      keyspace: () => this.feed.keyspace,
-    });
-    const { table, room, counters, dispatcher, routing } = this;
-    this.settler = new Settler({ table, room, counters, early: this.#early, encoder });
-    const { settler } = this;
-    const lookUp = (operation: Operation): void => this.#lookUp(operation);
-    this.#sweeper = new Sweeper(
-      clock,
-      (nowMs) => this.#sweep(nowMs),
-      () => 1 + table.capacity / 16_384,
-    );
-    const sweeper = this.#sweeper;
-    this.retrier = new Retrier({
+  }
+
+  #makeRetrier(): Retrier {
+    const { counters, table, room, settler, routing } = this;
+    const { clock, random } = this.settings.environment;
+    return new Retrier({
       clock,
       random,
       counters,
@@ -117,22 +123,26 @@ export class Core {
       room,
       settler,
       routing,
-      sweeper,
-      requeue: (operation) => dispatcher.requeue(operation),
-      lookUp,
+      sweeper: this.#sweeper,
+      requeue: (operation) => this.dispatcher.requeue(operation),
+      lookUp: (operation) => this.#lookUp(operation),
     });
-    dispatcher.attach({
+  }
+
+  #attachDispatcher(): void {
+    const { table, room, settler, retrier, routing } = this;
+    this.dispatcher.attach({
       table,
       room,
       settler,
-      retrier: this.retrier,
-      sweeper,
+      retrier,
+      sweeper: this.#sweeper,
       routing,
       early: this.#early,
-      encoder,
-      lookUp,
+      encoder: this.#encoderNow,
+      lookUp: (operation) => this.#lookUp(operation),
       missAddress: (drive) => this.#missAddress(drive),
-      addressOf: (drive) => this.#addresses.of(drive as never),
+      addressOf: (drive) => this.addressOf(drive),
       indexVersion: () => this.feed.version,
       cluster: () => this.#metadata.cluster,
     });

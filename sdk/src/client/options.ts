@@ -35,7 +35,7 @@ export interface ClientLimits {
   readonly maxInFlightPerDrive?: number | undefined;
   /** Operations that wait here. Default 100,000. */
   readonly maxQueued?: number | undefined;
-  /** Bytes of keys and values that wait here. Default 64 MiB. */
+  /** Bytes of keys and values that wait here, exceeded by at most one value. Default 128 MiB. */
   readonly maxQueuedBytes?: number | undefined;
   /** What a call does when the queues are full. Default 'reject' (KV_QUEUE_FULL). */
   readonly whenFull?: 'reject' | 'wait' | undefined;
@@ -95,7 +95,7 @@ export function checkOptions(options: ClientOptions): Settings {
     durability: checkDurability(durability),
     maxInFlightPerDrive: count('limits.maxInFlightPerDrive', bounds.maxInFlightPerDrive, 4_096),
     maxQueued: count('limits.maxQueued', bounds.maxQueued, 100_000),
-    maxQueuedBytes: count('limits.maxQueuedBytes', bounds.maxQueuedBytes, 64 * MIB),
+    maxQueuedBytes: count('limits.maxQueuedBytes', bounds.maxQueuedBytes, 128 * MIB),
     whenFull,
     maxRanges: count('index.maxRanges', options.index?.maxRanges, 100_000),
     addressMap: options.addressMap,

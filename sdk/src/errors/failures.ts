@@ -62,8 +62,14 @@ export function codeOfStatus(status: number): KVErrorCode {
 /** The error for a refusal that ends the operation. */
 export function refusalOf(operation: Operation, status: number, detail: Detail): KVError {
   const outcome = outcomeOfRefusal(operation, status);
-  const what = detail.message ?? statusName(status);
+  const what = detail.message ?? describeRefusal(operation, status, detail);
   return failureOf(operation, codeOfStatus(status), what, { outcome, detail });
+}
+
+function describeRefusal(operation: Operation, status: number, { version }: Detail): string {
+  if (status !== Status.versionMismatch || version === undefined) return statusName(status);
+  const expected = operation.ifVersion === 0 ? 'no entry' : `version ${operation.ifVersion}`;
+  return `expected ${expected}, found ${version === 0 ? 'no entry' : `version ${version}`}`;
 }
 
 function outcomeOfRefusal(operation: Operation, status: number): Outcome {

@@ -116,7 +116,7 @@ export class Dispatcher implements LinkOwner {
     this.counters.operations++;
     table.add(operation);
     sweeper.note(operation.deadlineMs);
-    if (room.isLineEmpty && room.hasRoomFor(operation)) {
+    if (room.isLineEmpty && room.hasRoom) {
       room.enter(operation);
       this.#turn.push(operation);
       if (!this.#isScheduled) this.#schedule();

@@ -46,13 +46,18 @@ export class OperationTable {
     this.#size--;
   }
 
-  /** Visits every operation; the visitor may remove what it visits, and add. */
+  /**
+   * Visits every operation that was here at the start and is still here at its turn. The visitor may
+   * remove and add as it likes: the table may even be another array before the walk is over.
+   */
   forEach(visit: (operation: Operation) => void): void {
     if (this.#size === 0) return;
     const places = this.#places;
     for (let place = 0; place < places.length; place++) {
       const operation = places[place];
-      if (operation !== undefined) visit(operation);
+      if (operation !== undefined && this.get(operation.operationId) === operation) {
+        visit(operation);
+      }
     }
   }
 

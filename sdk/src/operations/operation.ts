@@ -59,6 +59,8 @@ export class Trouble {
   reroutes = 0;
   /** Stale answers that did not help, in a row. */
   fruitless = 0;
+  /** Connections that ended before the answer came. */
+  losses = 0;
   /** How often it rested, for the growth of the pause. */
   rests = 0;
   cause = '';

@@ -34,13 +34,9 @@ export class Room {
     return this.#bytes + this.#lineBytes;
   }
 
-  /** True when the operation would fit. One that is larger than the room fits an empty room. */
-  hasRoomFor(operation: Operation): boolean {
-    if (this.#count === 0) return true;
-    return (
-      this.#count < this.limits.maxQueued &&
-      this.#bytes + operation.weightBytes <= this.limits.maxQueuedBytes
-    );
+  /** True when one more fits. The last may go over the limit in bytes, so that every size fits. */
+  get hasRoom(): boolean {
+    return this.#count < this.limits.maxQueued && this.#bytes < this.limits.maxQueuedBytes;
   }
 
   get isLineEmpty(): boolean {
@@ -60,10 +56,7 @@ export class Room {
   /** Returns false when the line is full as well. */
   standInLine(operation: Operation): boolean {
     const { maxQueued, maxQueuedBytes } = this.limits;
-    if (this.#lineCount >= maxQueued) return false;
-    if (this.#lineCount > 0 && this.#lineBytes + operation.weightBytes > maxQueuedBytes) {
-      return false;
-    }
+    if (this.#lineCount >= maxQueued || this.#lineBytes >= maxQueuedBytes) return false;
     this.#line.push(operation);
     this.#lineCount++;
     this.#lineBytes += operation.weightBytes;
@@ -73,7 +66,7 @@ export class Room {
   /** The first of the line, when it fits now; it has entered the room. */
   takeFromLine(): Operation | undefined {
     const first = this.#line.peek();
-    if (first === undefined || !this.hasRoomFor(first)) return undefined;
+    if (first === undefined || !this.hasRoom) return undefined;
     this.#line.shift();
     this.#lineCount--;
     this.#lineBytes -= first.weightBytes;

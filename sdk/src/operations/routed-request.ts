@@ -64,6 +64,7 @@ export async function routedRequest<T, A>(
       const message = request.make(route.record, remainingMs);
       const options = { timeoutMs: remainingMs, signal: request.signal };
       const answer = await connection.request(request.type, message, request.answerType, options);
+      link.dialer.prove();
       return { ...answer, record: route.record };
     } catch (error) {
       await trial.react(error, link, route);

@@ -95,7 +95,8 @@ export class Retrier {
       trouble.lastError = reason;
       if (operation.isWrite) this.#doubt(operation);
       this.#backToQueue(operation);
-      this.#retry(operation);
+      if (trouble.losses++ === 0) this.#retry(operation);
+      else this.rest(operation, 'connectionLost');
     });
   }
 

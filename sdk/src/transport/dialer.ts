@@ -36,6 +36,8 @@ export class Dialer {
   #isDialling = false;
   #isClosed = false;
   #failures = 0;
+  /** The connection has brought an answer. */
+  #isProved = false;
   #lastError: unknown;
   #pause: { cancel(): void } | undefined;
   #waiters: Waiter[] = [];
@@ -65,6 +67,12 @@ export class Dialer {
     if (this.#events.isWanted() || this.#waiters.length > 0) this.wake();
   }
 
+  /** The drive has answered: the next attempt need not be paused. */
+  prove(): void {
+    this.#isProved = true;
+    this.#failures = 0;
+  }
+
   /** The connection, or the one that the next attempt makes. Rejects when that attempt fails. */
   connection(): Promise<Connection> {
     if (this.#connection !== undefined) return Promise.resolve(this.#connection);
@@ -83,9 +91,10 @@ export class Dialer {
 
   async #attempt(): Promise<void> {
     this.#isDialling = true;
-    const address = this.#owner.addressOf(this.#drive);
-    const trace = traceOf(this.#drive, address);
+    let trace: ConnectContext | undefined;
     try {
+      const address = this.#owner.addressOf(this.#drive);
+      trace = traceOf(this.#drive, address);
       if (address === undefined) {
         this.#owner.missAddress(this.#drive);
         throw new ConnectionClosedError(`no address of drive ${this.#drive} is known`);
@@ -125,7 +134,7 @@ export class Dialer {
     }
     if (!connection.isOpen) throw new ConnectionClosedError('the drive closed the connection');
     this.#connection = connection;
-    this.#failures = 0;
+    this.#isProved = false;
     this.#lastError = undefined;
     this.#owner.counters.connects++;
     if (healthChannel.isHeard) {
@@ -143,19 +152,25 @@ export class Dialer {
     if (healthChannel.isHeard) {
       healthChannel.publish({ kind: 'drive', node: this.#drive, state: 'unreachable', error });
     }
+    this.#keepPause();
+    this.#settle((waiter) => waiter.reject(error));
+  }
+
+  #keepPause(): void {
     const { random, clock } = this.#owner.environment;
     const delayMs = backOffMs(random, 'connect', this.#failures++);
     this.#pause = clock.setTimer(delayMs, () => {
       this.#pause = undefined;
       if (this.#events.isWanted() || this.#waiters.length > 0) this.wake();
     });
-    this.#settle((waiter) => waiter.reject(error));
   }
 
   #handleClosed(connection: Connection, reason: Error | undefined): void {
     if (connection !== this.#connection) return;
     this.#connection = undefined;
     this.#lastError = reason;
+    // A connection that never brought an answer is as good as a failed attempt.
+    if (!this.#isProved && !this.#isClosed) this.#keepPause();
     if (healthChannel.isHeard) {
       healthChannel.publish({ kind: 'drive', node: this.#drive, state: 'lost', error: reason });
     }

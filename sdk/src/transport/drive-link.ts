@@ -243,6 +243,7 @@ export class DriveLink {
     if (frame.opcode !== Opcode.results) {
       throw new MalformedFrameError(`expected results from a drive, got opcode ${frame.opcode}`);
     }
+    this.dialer.prove();
     this.#owner.handleResults(this, frame);
   }
 

@@ -33,7 +33,7 @@ test('options: defaults are those that the README names', () => {
   assert.is(settings.keyspace, 'default');
   assert.is(settings.timeoutMs, 10_000);
   assert.is(settings.maxQueued, 100_000);
-  assert.is(settings.maxQueuedBytes, 64 * 1024 * 1024);
+  assert.is(settings.maxQueuedBytes, 128 * 1024 * 1024);
   assert.is(settings.maxInFlightPerDrive, 4_096);
   assert.is(settings.whenFull, 'reject');
   assert.is(settings.maxRanges, 100_000);

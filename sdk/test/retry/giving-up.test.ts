@@ -123,6 +123,35 @@ test(
 );
 
 test(
+  'many keys at a silent drive: every key gets its outcome, and the counts come back to nothing',
+  withCluster({}, async (cluster) => {
+    const client = await cluster.connect();
+    drive(cluster).isSilent = () => true;
+    const entries = Array.from({ length: 5_000 }, (_, n) => [`k${n}`, n] as const);
+    const outcomes = await client.putMany(entries, { timeoutMs: 80 });
+    const codes = outcomes.map((o) => (o.status === 'rejected' ? o.reason.code : 'fine'));
+    assert.is(codes.length, 5_000);
+    assert.ok(codes.every((code) => code === 'KV_TIMEOUT'));
+    const { queued, queuedBytes, failures } = client.stats();
+    assert.equal([queued, queuedBytes, failures], [0, 0, 5_000]);
+  }),
+);
+
+test(
+  'an address map that throws fails the call, not the process',
+  withCluster({}, async (cluster) => {
+    const client = await cluster.connect({
+      addressMap: () => {
+        throw new Error('no such place');
+      },
+    });
+    const error = await errorOf(client.get('k', { timeoutMs: 100 }));
+    assert.is(error['code'], 'KV_NODE_UNAVAILABLE');
+    assert.match(String(error.cause), /no such place/);
+  }),
+);
+
+test(
   'abort: before, while it waits, and when it was sent',
   withCluster({}, async (cluster) => {
     const client = await cluster.connect();
@@ -173,6 +202,18 @@ test(
     stop.abort();
     await Promise.all(calls);
     assert.equal([client.stats().queued, client.stats().queuedBytes, listeners], [0, 0, 0]);
+  }),
+);
+
+test(
+  'a drive that closes every connection is tried with pauses, until the deadline',
+  withCluster({}, async (cluster) => {
+    const client = await cluster.connect();
+    drive(cluster).dropAfter = () => true;
+    const error = (await errorOf(client.get('k', { timeoutMs: 500 }))) as unknown as KVError;
+    assert.is(error.code, 'KV_NODE_UNAVAILABLE');
+    assert.is(error.attempts.at(-1)?.cause, 'connectionLost');
+    assert.ok(client.stats().connects < 20, `${client.stats().connects} connections`);
   }),
 );
 
@@ -305,7 +346,7 @@ test(
     );
     await Promise.all(calls);
     assert.is(client.stats().queued, 0);
-    await until(() => drive(cluster).cancelled.length === 10_000);
+    await until(() => drive(cluster).cancelled.length === drive(cluster).operations);
     assert.is(await client.get('k'), undefined);
   }),
 );
