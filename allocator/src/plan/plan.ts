@@ -303,6 +303,12 @@ class Planner {
 
   /** A zone holds at most one copy of everything: what larger zones have beyond that is of no use. */
   #checkZones(zones: readonly Candidates[], placeable: Int32Array, most: number): void {
+    if (zones.length < most) {
+      throw new InfeasibleError(
+        `${most} replicas in different zones need ${most} zones, there are ${zones.length}`,
+        'add zones or lower the number of replicas',
+      );
+    }
     if (this.#ranges.replicas !== undefined || !zones.every((zone) => zone.isFinite())) return;
     this.#resources.forEach((resource, r) => {
       const single = exactSum(pick([this.#demand.base[r]!], placeable)[0]!);

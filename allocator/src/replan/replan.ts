@@ -168,8 +168,11 @@ class Replanner {
     return true;
   }
 
-  /** The open drive that stays least filled; a neighbour's drive wins when it stays well below its limit. */
-  #target(copy: number): number {
+  /**
+   * The open drive that stays least filled, or, when drives are being emptied, becomes fullest; a neighbour's drive wins when
+   * it is about as good.
+   */
+  #target(copy: number, isFilling: boolean): number {
     const state = this.#state;
     const from = state.driveOf(copy);
     let best = -1;
@@ -181,6 +184,7 @@ class Replanner {
         const after = state.loads[r]![d]! + state.demand(r, copy);
         fill = Math.max(fill, after / Math.max(1, this.#limits[r]![d]!));
       }
+      if (isFilling) fill = state.loads[0]![d] === 0 ? 2 : 1 - fill;
       if (state.isNeighbour(copy, d, this.#input.ranges.joins)) fill *= 0.5;
       if (fill < least && !state.clashes(copy, d)) {
         best = d;
@@ -276,7 +280,7 @@ class Replanner {
   }
 
   #place(copy: number, reason: MoveReason): boolean {
-    let to = this.#target(copy);
+    let to = this.#target(copy, reason === 'shrink');
     if (to < 0 && reason !== 'balance' && reason !== 'shrink') to = this.#newDrive(copy);
     if (to < 0) {
       if (reason !== 'balance' && reason !== 'shrink') {
@@ -338,30 +342,34 @@ class Replanner {
     );
   }
 
-  /** Empties the least filled drives one after the other, each entirely or not at all. */
+  /** Empties the least filled drive, entirely or not at all, and goes on until one cannot be emptied. */
   #shrink(): void {
     const state = this.#state;
-    const lists = state.copiesByDrive();
-    const order = state.drives.flatMap((drive, d) =>
-      drive.isOpen && lists[d]!.length > 0 ? [d] : [],
-    );
-    order.sort((a, b) => state.fill(a) - state.fill(b) || a - b);
-    for (const d of order) {
-      const copies = lists[d]!.filter((copy) => state.driveOf(copy) === d);
-      const mark = this.#moves.length;
-      const bytes = this.#bytesMoved;
-      const drive = state.drives[d]!;
-      state.drives[d] = { ...drive, isOpen: false };
-      copies.sort((a, b) => state.demand(0, b) - state.demand(0, a) || a - b);
-      const moved = copies.every(
-        (copy) => !this.#isSpent(state.demand(0, copy)) && this.#place(copy, 'shrink'),
+    for (;;) {
+      const lists = state.copiesByDrive();
+      const full = state.drives.flatMap((drive, d) =>
+        drive.isOpen && lists[d]!.length > 0 ? [d] : [],
       );
-      if (moved) continue;
-      for (const move of this.#moves.splice(mark).reverse()) state.move(move.copy, move.from);
-      this.#bytesMoved = bytes;
-      state.drives[d] = drive;
-      return;
+      full.sort((a, b) => state.fill(a) - state.fill(b) || a - b);
+      if (full.length < 2 || !this.#empty(full[0]!, lists[full[0]!]!)) return;
     }
+  }
+
+  #empty(d: number, copies: number[]): boolean {
+    const state = this.#state;
+    const mark = this.#moves.length;
+    const bytes = this.#bytesMoved;
+    const drive = state.drives[d]!;
+    state.drives[d] = { ...drive, isOpen: false };
+    copies.sort((a, b) => state.demand(0, b) - state.demand(0, a) || a - b);
+    const isEmptied = copies.every(
+      (copy) => !this.#isSpent(state.demand(0, copy)) && this.#place(copy, 'shrink'),
+    );
+    if (isEmptied) return true;
+    for (const move of this.#moves.splice(mark).reverse()) state.move(move.copy, move.from);
+    this.#bytesMoved = bytes;
+    state.drives[d] = drive;
+    return false;
   }
 }
 
