@@ -40,6 +40,8 @@ export interface WaitOptions {
 
 const TIMEOUT_MS = 10_000;
 const WAIT_MS = 500;
+/** A new keyspace is answered when every drive has its part. */
+const CREATE_MS = 60_000;
 const RECONNECT_MS = 200;
 const OPERATION_MS_MAX = 600_000;
 const RANGES_PAGE = 1_000;
@@ -81,7 +83,8 @@ export class AdminClient implements AsyncDisposable {
     splitKeys?: readonly Uint8Array[],
   ): Promise<void> {
     const request = { name, partitioning, replicas, splitKeys };
-    await this.#request(messages.createKeyspace, request, messages.keyspacesAnswer);
+    const timeoutMs = Math.max(this.#timeoutMs, CREATE_MS);
+    await this.#request(messages.createKeyspace, request, messages.keyspacesAnswer, timeoutMs);
   }
 
   /** Cuts the range that holds the key; at the key itself when `exact`, else in its middle. */
@@ -178,7 +181,8 @@ export class AdminClient implements AsyncDisposable {
   /** Undefined when the server is away for the moment: the operation itself goes on. */
   async #tryStatus(operation: number): Promise<OperationStatusAnswer | undefined> {
     try {
-      return await this.operation(operation, WAIT_MS);
+      const waitMs = Math.min(WAIT_MS, Math.ceil(this.#timeoutMs / 2));
+      return await this.operation(operation, waitMs);
     } catch (error) {
       if (error instanceof AdminError && error.status !== undefined) throw error;
       await new Promise<void>((resolve) => this.#environment.clock.setTimer(RECONNECT_MS, resolve));
@@ -186,11 +190,15 @@ export class AdminClient implements AsyncDisposable {
     }
   }
 
-  async #request<T, A>(type: MessageType<T>, message: T, answerType: MessageType<A>): Promise<A> {
+  async #request<T, A>(
+    type: MessageType<T>,
+    message: T,
+    answerType: MessageType<A>,
+    timeoutMs: number = this.#timeoutMs,
+  ): Promise<A> {
     const connection = await this.#connect();
     try {
-      const options = { timeoutMs: this.#timeoutMs };
-      const { body } = await connection.request(type, message, answerType, options);
+      const { body } = await connection.request(type, message, answerType, { timeoutMs });
       return body;
     } catch (error) {
       if (error instanceof RefusedError) throw refusalError(error);
