@@ -98,7 +98,7 @@ export function makeCore(options: CoreOptions): StoreCore {
   const source = new RecordSource(disk, segments, cache, reader);
   const hasher = new KeyHasher(folder.geometry.seedHigh, folder.geometry.seedLow);
   const index = new RecordIndex(hashes, hasher, segments, source, facts);
-  const verifier = new Verifier(clock, index, source);
+  const verifier = new Verifier(clock, index, source, cache.readsMax);
   const overlay = new Overlay();
   const unapplied = new UnappliedRecords();
   const listeners: ProgressListener[] = [];
@@ -111,7 +111,7 @@ export function makeCore(options: CoreOptions): StoreCore {
 }
 
 export function finishParts(core: StoreCore, options: FinishOptions): StoreParts {
-  const { clock, disk, directory, segments, facts, source, index } = core;
+  const { clock, disk, directory, segments, facts, source, index, cache } = core;
   const space = new LogSpace(segments, options.capacityBytes);
   const writer: LogWriter = new LogWriter(
     {
@@ -162,6 +162,7 @@ export function finishParts(core: StoreCore, options: FinishOptions): StoreParts
     writer,
     space,
     checkpoints,
+    readsMax: cache.readsMax,
     bytesPerSecond: options.compactionBytesPerSecond,
     freed: () => tell(core.listeners),
   });

@@ -39,6 +39,11 @@ export class BlockCache {
     this.#blocksPerSegment = Math.ceil(segmentBytes / BLOCK_BYTES);
   }
 
+  /** How many reads may be under way without pushing out what the others wait for. */
+  get readsMax(): number {
+    return Math.max(2, Math.floor(this.#count / 16));
+  }
+
   get bytes(): number {
     return this.arena.length + this.#table.bytes + this.#count * 9;
   }

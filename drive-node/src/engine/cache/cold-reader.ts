@@ -24,6 +24,7 @@ export class ColdReader {
   readonly #clock: Clock;
   readonly #cache: BlockCache;
   readonly #loader: BlockLoader;
+  readonly #batchBlocks: number;
   readonly #wants = new Map<Segment, Map<number, Want>>();
   #line: Want[] = [];
   #batches = 0;
@@ -34,11 +35,12 @@ export class ColdReader {
     this.#clock = clock;
     this.#cache = cache;
     this.#loader = loader;
+    this.#batchBlocks = Math.min(BATCH_BLOCKS_MAX, 4 * cache.readsMax);
   }
 
   /** Reads waiting and under way. */
   get outstanding(): number {
-    return this.#line.length + this.#batches * BATCH_BLOCKS_MAX;
+    return this.#line.length + this.#batches * this.#batchBlocks;
   }
 
   /** Calls back when the block is in the cache, or could not be read. */
@@ -70,7 +72,7 @@ export class ColdReader {
 
   #startBatch(): void {
     if (this.#line.length === 0 || this.#batches >= BATCHES_MAX) return;
-    const batch = this.#line.splice(0, BATCH_BLOCKS_MAX);
+    const batch = this.#line.splice(0, this.#batchBlocks);
     const loading: Want[] = [];
     for (const want of batch) {
       want.block = this.#cache.beginLoad(want.segment, want.number);

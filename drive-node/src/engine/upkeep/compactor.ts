@@ -30,8 +30,9 @@ import type { SegmentTable } from '../log/segment-table.ts';
 import type { LogSpace } from '../log/space.ts';
 import type { StoreFacts } from '../log/store-facts.ts';
 import type { UnappliedRecords } from '../log/unapplied.ts';
-import { RecordKind } from '../store.ts';
+import { RecordKind, StoreError } from '../store.ts';
 import type { CheckpointKeeper } from './checkpoint-keeper.ts';
+import type { Verifier } from './verifier.ts';
 import { type Choice, chooseVictim, deadBytes } from './victim.ts';
 
 const CHUNK_BYTES = 128 * 1024;
@@ -40,6 +41,11 @@ const RETRY_MS = 2000;
 const PENDING_BYTES_MAX = 2 * 1024 * 1024;
 /** Segments that are emptied before a checkpoint is taken only to remove them. */
 const EMPTIED_MAX = 4;
+/** With less of the capacity free there is no throttle at all; it sets in gradually above. */
+const UNTHROTTLED_SHARE = 0.05;
+const THROTTLED_SHARE = 0.25;
+/** Records of a segment that may wait for a read at the same time. */
+const LATE_MAX = 128;
 const PAGES_PER_TURN = 256;
 const ATTEMPTS_MAX = 64;
 /** A nearly full store gives up its last segment when this much of it is dead. */
@@ -58,6 +64,8 @@ export interface CompactorParts {
   readonly writer: LogWriter;
   readonly space: LogSpace;
   readonly checkpoints: CheckpointKeeper;
+  readonly verifier: Verifier;
+  readonly readsMax: number;
   readonly bytesPerSecond: number;
   /** Space was freed. */
   freed(): void;
@@ -66,6 +74,9 @@ export interface CompactorParts {
 export class Compactor {
   readonly #parts: CompactorParts;
   readonly #candidate = new RecordView();
+  /** Records that wait until a cold record in front of them is read. */
+  readonly #late = new Set<Promise<void>>();
+  #lateFailure: unknown;
   #running: Promise<void> | undefined;
   #consideredAtMs = Number.NEGATIVE_INFINITY;
   #isStopped = false;
@@ -120,29 +131,32 @@ export class Compactor {
   }
 
   #choose(): Choice | undefined {
-    const { segments, space, writer, unapplied } = this.#parts;
+    const { segments, space, writer, unapplied, verifier } = this.#parts;
     if (writer.failure !== undefined) return undefined;
-    const choice = chooseVictim(segments, space, writer.active, unapplied.settledPosition);
+    const hasUnknown = verifier.dropped > 0;
+    const { settledPosition } = unapplied;
+    const choice = chooseVictim(segments, space, writer.active, settledPosition, hasUnknown);
     if (choice !== undefined || !space.isFull || !writer.hasSlot) return choice;
     const { active } = writer;
     const dead = deadBytes(active, active);
     const isWorth = dead > active.appendedBytes * ROLL_DEAD_SHARE && writer.pendingBytes === 0;
     if (isWorth) writer.roll();
     return isWorth
-      ? chooseVictim(segments, space, writer.active, unapplied.settledPosition)
+      ? chooseVictim(segments, space, writer.active, settledPosition, hasUnknown)
       : undefined;
   }
 
   async #run(): Promise<void> {
     try {
-      for (;;) {
-        const choice = this.#isStopped ? undefined : this.#choose();
-        if (choice === undefined) break;
-        await this.#compact(choice);
-        const emptied = this.#emptied();
-        if (choice.isUrgent || emptied.length >= EMPTIED_MAX) await this.#removeAll();
+      while (!this.#isStopped) {
+        const choice = this.#choose();
+        if (choice !== undefined) await this.#compact(choice);
+        if (this.#isStopped) break;
+        const emptied = this.#emptied().length;
+        if (choice === undefined && emptied === 0) break;
+        const isDue = choice === undefined || choice.isUrgent || emptied >= EMPTIED_MAX;
+        if (isDue && emptied > 0) await this.#removeAll();
       }
-      if (!this.#isStopped && this.#emptied().length > 0) await this.#removeAll();
     } catch {
       // The log failed, or there was no room for a copy: what is done is done, the rest comes later.
       if (!this.#isStopped) this.#parts.clock.setTimer(RETRY_MS, () => this.consider());
@@ -171,10 +185,11 @@ export class Compactor {
     await this.removeEmptied(emptied, replayPosition);
   }
 
-  async #compact({ segment, isUrgent }: Choice): Promise<void> {
+  async #compact({ segment }: Choice): Promise<void> {
     const { disk, segments } = this.#parts;
     const file = await disk.open(segment.path, 'read');
     let isDone = false;
+    this.#lateFailure = undefined;
     try {
       const request = { file, segment, from: 0, unitBytes: segments.unitBytes, mayBeTorn: false };
       const end = await scanSegment(
@@ -184,9 +199,11 @@ export class Compactor {
           hole: () => {
             segment.isDamaged = true;
           },
-          chunk: (bytes) => this.#pace(segment, bytes, isUrgent),
+          chunk: (bytes) => this.#pace(segment, bytes),
         },
       );
+      await Promise.all(this.#late);
+      if (this.#lateFailure !== undefined) throw this.#lateFailure;
       isDone = end >= segment.appendedBytes && !segment.isDamaged;
     } finally {
       await file.close();
@@ -197,13 +214,15 @@ export class Compactor {
   }
 
   /** Waits as the throttle and the log want it. False ends the scan. */
-  async #pace(segment: Segment, bytes: number, isUrgent: boolean): Promise<boolean> {
-    const { clock, writer, bytesPerSecond } = this.#parts;
+  async #pace(segment: Segment, bytes: number): Promise<boolean> {
+    const { clock, writer, space, bytesPerSecond } = this.#parts;
     if (this.#isStopped || segment.isDamaged) return false;
     if (writer.pendingBytes > PENDING_BYTES_MAX) await writer.flush();
-    const delayMs = isUrgent ? 0 : (bytes / bytesPerSecond) * 1000;
+    const freeShare = Math.max(0, space.freeBytes / space.capacityBytes - UNTHROTTLED_SHARE);
+    const patience = space.isFull ? 0 : Math.min(1, freeShare / THROTTLED_SHARE);
+    const delayMs = (bytes / bytesPerSecond) * 1000 * patience;
     await new Promise<void>((resolve) => {
-      if (delayMs > 0) clock.setTimer(delayMs, resolve);
+      if (delayMs >= 1) clock.setTimer(delayMs, resolve);
       else clock.defer(resolve);
     });
     return !this.#isStopped;
@@ -217,7 +236,12 @@ export class Compactor {
     hasher.hash(view.namespace, view.bytes, view.keyStart, view.keyBytes);
     const { high, low } = hasher;
     if (this.#settle(view, segment, offset, place, high, low)) return undefined;
-    return this.#settleLater(view, segment, offset, place, high, low);
+    const kept = new RecordView();
+    kept.set(view.bytes.slice(view.at, view.at + view.length), 0);
+    const late = this.#settleLater(kept, segment, offset, place, high, low);
+    this.#late.add(late);
+    void late.finally(() => this.#late.delete(late));
+    return this.#late.size < Math.min(LATE_MAX, this.#parts.readsMax) ? undefined : late;
   }
 
   async #settleLater(
@@ -228,11 +252,18 @@ export class Compactor {
     high: number,
     low: number,
   ): Promise<void> {
+    // The first fetch is begun in the turn of the miss: it gets what was missed.
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       await new Promise<void>((resolve) => this.#parts.source.fetch(() => resolve()));
-      if (this.#isStopped || this.#settle(view, segment, offset, place, high, low)) return;
+      if (this.#isStopped) return;
+      try {
+        if (this.#settle(view, segment, offset, place, high, low)) return;
+      } catch (error) {
+        this.#lateFailure = error;
+        return;
+      }
     }
-    segment.isDamaged = true;
+    this.#lateFailure = new StoreError('busy', 'a record stays cold');
   }
 
   /** Copies or forgets one record. False when a cold record in front of it must be read first. */

@@ -13,7 +13,8 @@ import { RecordView } from '../log/record.ts';
 import { RecordKind } from '../store.ts';
 
 const LINE_MAX = 65_536;
-const UNDER_WAY_MAX = 128;
+const UNDER_WAY_MAX = 256;
+const ITEMS_PER_TURN = 256;
 const ATTEMPTS_MAX = 16;
 
 interface Item {
@@ -27,6 +28,7 @@ export class Verifier {
   readonly #clock: Clock;
   readonly #index: RecordIndex;
   readonly #source: RecordSource;
+  readonly #underWayMax: number;
   readonly #own = new RecordView();
   readonly #other = new RecordView();
   #line: Item[] = [];
@@ -40,7 +42,9 @@ export class Verifier {
   /** Items that did not fit: superseded entries may be left that only compaction finds. */
   dropped = 0;
 
-  constructor(clock: Clock, index: RecordIndex, source: RecordSource) {
+  /** `readsMax` bounds the items that wait for a read. */
+  constructor(clock: Clock, index: RecordIndex, source: RecordSource, readsMax: number) {
+    this.#underWayMax = Math.min(UNDER_WAY_MAX, readsMax);
     this.#clock = clock;
     this.#index = index;
     this.#source = source;
@@ -85,7 +89,7 @@ export class Verifier {
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#isStopped || this.#underWay >= UNDER_WAY_MAX) return;
+    if (this.#isScheduled || this.#isStopped || this.#underWay >= this.#underWayMax) return;
     this.#isScheduled = true;
     this.#clock.defer(() => {
       this.#isScheduled = false;
@@ -94,7 +98,7 @@ export class Verifier {
   }
 
   #run(): void {
-    for (let step = 0; step < UNDER_WAY_MAX && this.#underWay < UNDER_WAY_MAX; step++) {
+    for (let step = 0; step < ITEMS_PER_TURN && this.#underWay < this.#underWayMax; step++) {
       const item = this.#line[this.#next];
       if (item === undefined) break;
       this.#next++;

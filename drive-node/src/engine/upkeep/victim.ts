@@ -22,12 +22,16 @@ export interface Choice {
   readonly isUrgent: boolean;
 }
 
-/** `settledPosition`: everything below is applied. Only such segments are taken, never the last. */
+/**
+ * `settledPosition`: everything below is applied. Only such segments are taken, never the last.
+ * `hasUnknown`: some dead records are not counted; when space is short the oldest is looked through.
+ */
 export function chooseVictim(
   segments: SegmentTable,
   space: LogSpace,
   active: Segment,
   settledPosition: number,
+  hasUnknown: boolean,
 ): Choice | undefined {
   const all = segments.all();
   const eligible = all.filter((segment) => isEligible(segments, segment, active, settledPosition));
@@ -45,7 +49,8 @@ export function chooseVictim(
     best = segment;
     bestShare = share;
   }
-  const chosen = best ?? chooseForTidiness(segments, eligible, oldest, active);
+  const blind = isTight && hasUnknown ? eligible[0] : undefined;
+  const chosen = best ?? blind ?? chooseForTidiness(segments, all, eligible);
   return chosen === undefined ? undefined : { segment: chosen, isUrgent: isTight };
 }
 
@@ -75,10 +80,10 @@ export function deadBytes(segment: Segment, oldest: Segment): number {
 
 function chooseForTidiness(
   segments: SegmentTable,
+  all: readonly Segment[],
   eligible: readonly Segment[],
-  oldest: Segment,
-  active: Segment,
 ): Segment | undefined {
+  const oldest = all.find((segment) => !segment.isEmptied);
   let tombstoneBytes = 0;
   for (const segment of eligible) {
     tombstoneBytes += segment.tombstoneBytes + segment.copiedTombstoneBytes;
@@ -87,6 +92,5 @@ function chooseForTidiness(
     tombstoneBytes > segments.usedBytes * TOMBSTONE_SHARE && tombstoneBytes > segments.segmentBytes;
   if (isPiledUp && eligible[0] === oldest) return oldest;
   if (segments.freeSlots > segments.slotCount * SLOTS_LOW_SHARE) return undefined;
-  const small = eligible.filter((segment) => segment.appendedBytes < segments.segmentBytes / 4);
-  return small.find((segment) => segment.number !== active.number);
+  return eligible.find((segment) => segment.appendedBytes < segments.segmentBytes / 4);
 }
