@@ -109,6 +109,7 @@ const program = new Command('bench')
   .option('--json <file>', 'where the figures go (bench/results/TIME.json)')
   .option('--cpu-prof <folder>', 'save CPU profiles of clients and drives')
   .showHelpAfterError()
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .action(run);
 
 try {
