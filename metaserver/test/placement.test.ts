@@ -16,8 +16,8 @@ const test = suite('placement');
 
 function drives(count: number, change: (number: number) => Partial<PlacementDrive> = () => ({})) {
   return Array.from({ length: count }, (_, number): PlacementDrive => {
-    const base = { id: driveId(`d${number}`), zone: '', weight: 1, ranges: 0, heads: 0, tails: 0 };
-    return { ...base, ...change(number) };
+    const none = { ranges: 0, heads: 0, tails: 0, load: 0 };
+    return { id: driveId(`d${number}`), zone: '', weight: 1, ...none, ...change(number) };
   });
 }
 
@@ -61,6 +61,12 @@ test('spread: a drive that holds more already gets less, a larger one gets more'
     counts(large, (chain) => chain),
     [10, 30],
   );
+  const busy = planSpread(
+    1,
+    1,
+    drives(2, (n) => ({ load: n === 0 ? 0.9 : 0.1 })),
+  );
+  assert.is(busy[0]?.[0]?.drive, 'd1');
 });
 
 test('copies are in different zones as long as there are enough', () => {

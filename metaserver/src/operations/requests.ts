@@ -11,6 +11,7 @@ import {
   Status,
 } from '@piton/protocol';
 import type { DriveConnections } from '../members/drive-connections.ts';
+import type { Statistics } from '../members/statistics.ts';
 import {
   type KeyspacePlanInput,
   type PlannedRange,
@@ -37,20 +38,25 @@ function refuse(status: Status, message: string, retryAfterMs?: number): never {
   );
 }
 
+export interface RequestParts {
+  readonly state: ClusterState;
+  readonly drives: DriveConnections;
+  readonly statistics: Statistics;
+  readonly operations: Operations;
+  readonly plans: PendingPlans;
+}
+
 export class OperationRequests {
   readonly #state: ClusterState;
   readonly #drives: DriveConnections;
+  readonly #statistics: Statistics;
   readonly #operations: Operations;
   readonly #plans: PendingPlans;
 
-  constructor(
-    state: ClusterState,
-    drives: DriveConnections,
-    operations: Operations,
-    plans: PendingPlans,
-  ) {
+  constructor({ state, drives, statistics, operations, plans }: RequestParts) {
     this.#state = state;
     this.#drives = drives;
+    this.#statistics = statistics;
     this.#operations = operations;
     this.#plans = plans;
   }
@@ -139,7 +145,11 @@ export class OperationRequests {
     if (problem !== undefined) refuse(Status.invalidArgument, problem);
     const plan = planKeyspace(
       input,
-      placementDrives(drives, (drive) => this.#state.shareOf(drive)),
+      placementDrives(
+        drives,
+        (drive) => this.#state.shareOf(drive),
+        (drive) => this.#loadOf(drive),
+      ),
     );
     const tooMuch = problemWithGrowth(this.#state, plan.length, growthOf(plan));
     if (tooMuch !== undefined) refuse(Status.invalidArgument, tooMuch);
@@ -160,13 +170,29 @@ export class OperationRequests {
     }
   }
 
-  /** New ranges go to drives that are here now. */
+  /** The fuller of its two measures: bytes on the device, bytes per second. */
+  #loadOf({ id, capacityBytes, bandwidthBytesPerSecond }: DriveEntry): number {
+    const { readBytesPerSecond, writtenBytesPerSecond } = this.#statistics.ofDrive(id);
+    const usedBytes = this.#drives.report(id)?.usedBytes ?? 0;
+    const rate = readBytesPerSecond + writtenBytesPerSecond;
+    return Math.max(
+      usedBytes / Math.max(1, capacityBytes),
+      rate / Math.max(1, bandwidthBytesPerSecond),
+    );
+  }
+
+  /** New ranges go to drives that are here now, and to such as take writes if there are enough. */
   #drivesToUse(replicas: number): DriveEntry[] {
     const drives: DriveEntry[] = [];
     for (const id of this.#drives.connected()) {
       const drive = this.#state.drives.get(id);
       if (drive !== undefined) drives.push(drive);
     }
+    const sound = drives.filter(({ id }) => {
+      const report = this.#drives.report(id);
+      return report === undefined || !(report.isFull || report.storeFailed);
+    });
+    if (sound.length >= replicas) return sound;
     if (drives.length < replicas) {
       refuse(
         Status.notEnoughDrives,

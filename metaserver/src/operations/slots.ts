@@ -9,10 +9,6 @@ export class Slots {
     this.#countMax = countMax;
   }
 
-  get isIdle(): boolean {
-    return this.#taken === 0;
-  }
-
   /** Resolves when a slot is free, and takes it. */
   async take(): Promise<void> {
     if (this.#taken < this.#countMax) {

@@ -16,6 +16,8 @@ export interface PlacementDrive {
   readonly ranges: number;
   readonly heads: number;
   readonly tails: number;
+  /** How busy or full it is now, 0 to 1; decides between drives that hold the same. */
+  readonly load: number;
 }
 
 /** The counts that grow while a plan is made. */
@@ -85,7 +87,12 @@ export function planSpread(
   const chains: Member[][] = [];
   for (let position = 0; position < count; position++) {
     const fullness = (tally: Tally): number => tally.ranges / tally.drive.weight;
-    tallies.sort((a, b) => fullness(a) - fullness(b) || (a.drive.id < b.drive.id ? -1 : 1));
+    tallies.sort(
+      (a, b) =>
+        fullness(a) - fullness(b) ||
+        a.drive.load - b.drive.load ||
+        (a.drive.id < b.drive.id ? -1 : 1),
+    );
     chains.push(makeChain(takeDistinctZones(tallies, replicas)));
   }
   return chains;

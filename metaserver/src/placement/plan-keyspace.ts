@@ -65,12 +65,14 @@ export function rangeCount(input: KeyspacePlanInput, driveCount: number): number
 export function placementDrives(
   drives: readonly DriveEntry[],
   shareOf: (drive: DriveId) => DriveShare,
+  loadOf: (drive: DriveEntry) => number,
 ): PlacementDrive[] {
   const isCapacityKnown = drives.every(({ capacityBytes }) => capacityBytes > 0);
-  return drives.map(({ id, zone, capacityBytes }) => {
+  return drives.map((drive) => {
+    const { id, zone, capacityBytes } = drive;
     const { ranges, heads, tails } = shareOf(id);
     const weight = isCapacityKnown ? capacityBytes : 1;
-    return { id, zone, weight, ranges: ranges.size, heads, tails };
+    return { id, zone, weight, ranges: ranges.size, heads, tails, load: loadOf(drive) };
   });
 }
 

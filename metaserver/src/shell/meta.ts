@@ -29,6 +29,7 @@ import { SplitRangeOperation } from '../operations/split-range.ts';
 import { SyncSignals } from '../operations/sync-signals.ts';
 import type { Catalog } from '../state/catalog.ts';
 import { ClusterState } from '../state/cluster-state.ts';
+import type { ClusterEntry } from '../state/entries.ts';
 import { openSqliteCatalog } from '../state/sqlite-catalog.ts';
 import { Views } from '../views/views.ts';
 import { type MetaOptions, type MetaSettings, settingsFrom } from './options.ts';
@@ -107,7 +108,7 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
     log,
     lost,
   });
-  const requests = new OperationRequests(state, drives, operations, plans);
+  const requests = new OperationRequests({ state, drives, statistics, operations, plans });
   const defaultKeyspace = new DefaultKeyspace({
     ...settings,
     ...{ state, drives, requests, clock },
@@ -138,12 +139,13 @@ async function assemble(
   closeAll: () => Promise<void>,
 ): Promise<Meta> {
   const { environment, log } = settings;
-  const state = await ClusterState.open(catalog, settings.changesMax, () => ({
+  const { promise: failed, resolve: lost } = withResolver<Error>();
+  const makeCluster = (): ClusterEntry => ({
     id: makeClusterId(environment),
     createdAtMs: environment.clock.wallMs(),
-  }));
+  });
+  const state = await ClusterState.open(catalog, settings.changesMax, makeCluster, lost);
   closers.push(() => state.close());
-  const { promise: failed, resolve: lost } = withResolver<Error>();
   const parts = makeParts(settings, state, lost);
   closers.push(() => parts.watchers.stop());
   closers.push(() => parts.operations.stop());

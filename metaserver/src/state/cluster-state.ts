@@ -2,8 +2,8 @@
 //
 // Invariant: the picture changes only through the catalog's news, after the catalog has made the
 // change durable. So nothing is ever told to anyone that a crash could take back. Changes run one
-// after the other; each commit is conditional on the numbers that it takes being the last ones, so a
-// second server on the same catalog cannot get its writes in between.
+// after the other; each commit is conditional on every entry that it writes being as this picture
+// shows it, so a server whose picture is behind the catalog cannot write.
 //
 // Not here: what changes are right (operations/, handlers/), and the published index's paging.
 
@@ -60,6 +60,7 @@ const LOAD_PAGE = 5_000;
 export class ClusterState {
   readonly #catalog: Catalog;
   readonly #changesMax: number;
+  readonly #lost: (error: Error) => void;
   readonly #unwatch: () => void;
   readonly #revisions: Map<string, number> = new Map();
   readonly #counters: Map<string, number> = new Map();
@@ -74,19 +75,24 @@ export class ClusterState {
   #cluster: ClusterEntry | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(catalog: Catalog, changesMax: number) {
+  private constructor(catalog: Catalog, changesMax: number, lost: (error: Error) => void) {
     this.#catalog = catalog;
+    this.#lost = lost;
     this.#changesMax = changesMax;
     this.#unwatch = catalog.watch((news) => this.#applyNews(news));
   }
 
-  /** Reads everything; makes the cluster when the catalog is empty. */
+  /**
+   * Reads everything; makes the cluster when the catalog is empty. `lost` is told when the catalog
+   * turns out to be another server's.
+   */
   static async open(
     catalog: Catalog,
     changesMax: number,
     makeCluster: () => ClusterEntry,
+    lost: (error: Error) => void = () => {},
   ): Promise<ClusterState> {
-    const state = new ClusterState(catalog, changesMax);
+    const state = new ClusterState(catalog, changesMax, lost);
     await state.#load();
     if (state.#cluster === undefined) {
       const value = JSON.stringify(makeCluster());
@@ -184,8 +190,10 @@ export class ClusterState {
     if (changes.length === 0) return result;
     const conditions = changes.map(({ key }) => this.#conditionOf(key));
     const outcome = await this.#catalog.commit(conditions, changes);
-    if (!outcome.isCommitted) throw new LostCatalogError(outcome.conflict);
-    return result;
+    if (outcome.isCommitted) return result;
+    const error = new LostCatalogError(outcome.conflict);
+    this.#lost(error);
+    throw error;
   }
 
   #conditionOf(key: string): CatalogCondition {
