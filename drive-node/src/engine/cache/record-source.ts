@@ -19,8 +19,8 @@ import type { SegmentTable } from '../log/segment-table.ts';
 import { BLOCK_BITS, BLOCK_BYTES, type BlockCache } from './block-cache.ts';
 import type { ColdReader } from './cold-reader.ts';
 
-/** Records above are read past the cache. */
-export const CACHED_RECORD_BYTES_MAX: number = 64 * 1024;
+/** Records above are read past the cache when they are not in it. */
+export const CACHED_RECORD_BYTES_MAX: number = 256 * 1024;
 const LARGE_BYTES_MAX = 8 * 1024 * 1024;
 
 export const LoadResult = {
@@ -51,6 +51,8 @@ export class RecordSource {
   #missingBytes = 0;
   #missingOffset = 0;
   readonly #header = new Uint8Array(HEADER_BYTES);
+  /** Whether all that the last `#gather` copied was written in this life, not read from the device. */
+  #isGatherTrusted = false;
 
   constructor(disk: Disk, segments: SegmentTable, cache: BlockCache, reader: ColdReader) {
     this.#disk = disk;
@@ -149,10 +151,15 @@ export class RecordSource {
     if (!isPlausible(this.#header, 0) || offset + length > segment.writtenBytes) {
       return LoadResult.damaged;
     }
-    if (length > CACHED_RECORD_BYTES_MAX) return this.#loadLarge(segment, offset, length, view);
-    const copy = new Uint8Array(length);
+    const isLarge = length > CACHED_RECORD_BYTES_MAX;
+    if (isLarge && !this.#isCached(segment, offset, length)) {
+      return this.#loadLarge(segment, offset, length, view);
+    }
+    // Every byte is overwritten by what is gathered.
+    const copy = Buffer.allocUnsafeSlow(length);
     if (!this.#gather(segment, offset, copy)) return LoadResult.cold;
     view.set(copy, 0);
+    if (this.#isGatherTrusted) return LoadResult.found;
     return isWhole(copy, 0, segment.checksumStart(offset));
   }
 
@@ -169,9 +176,20 @@ export class RecordSource {
     return LoadResult.cold;
   }
 
+  /** Whether all blocks of a record are in memory. */
+  #isCached(segment: Segment, offset: number, length: number): boolean {
+    const last = Math.floor((offset + length - 1) / BLOCK_BYTES);
+    for (let number = Math.floor(offset / BLOCK_BYTES); number <= last; number++) {
+      const end = Math.min(BLOCK_BYTES, offset + length - number * BLOCK_BYTES);
+      if (this.#cache.find(segment, number, end) < 0) return false;
+    }
+    return true;
+  }
+
   /** Copies from consecutive blocks. False when one is missing. */
   #gather(segment: Segment, offset: number, target: Uint8Array): boolean {
     let done = 0;
+    this.#isGatherTrusted = true;
     while (done < target.length) {
       const number = Math.floor((offset + done) / BLOCK_BYTES);
       const inner = (offset + done) % BLOCK_BYTES;
@@ -181,6 +199,7 @@ export class RecordSource {
         this.#miss(segment, number, Math.floor((offset + target.length - 1) / BLOCK_BYTES));
         return false;
       }
+      if (!this.#cache.isTrusted(block)) this.#isGatherTrusted = false;
       const at = block * BLOCK_BYTES + inner;
       target.set(this.#cache.arena.subarray(at, at + length), done);
       done += length;
@@ -188,13 +207,22 @@ export class RecordSource {
     return true;
   }
 
-  async #readLarge(segment: Segment, offset: number, length: number): Promise<void> {
-    const bytes = new Uint8Array(length);
+  /** Through the file that is open for writing, where there is one. */
+  async #readFrom(segment: Segment, target: Uint8Array, offset: number): Promise<number> {
+    if (segment.file !== undefined) return segment.file.read(target, offset);
     const file = await this.#disk.open(segment.path, 'read');
     try {
-      if ((await file.read(bytes, offset)) < length) throw new Error('the file ends early');
+      return await file.read(target, offset);
     } finally {
       await file.close();
+    }
+  }
+
+  async #readLarge(segment: Segment, offset: number, length: number): Promise<void> {
+    // Every byte is overwritten by the read.
+    const bytes = Buffer.allocUnsafeSlow(length);
+    if ((await this.#readFrom(segment, bytes, offset)) < length) {
+      throw new Error('the file ends early');
     }
     const position = this.#segments.positionOf(segment, offset);
     if (this.#large.has(position)) return;

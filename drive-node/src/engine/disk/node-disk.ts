@@ -5,7 +5,7 @@
 // open exclusively: the kernel releases it when the process dies, and SQLite also refuses a second
 // owner inside the same process.
 
-import { constants } from 'node:fs';
+import { constants, read as readAt, write as writeAt } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
 import SqliteDatabase from 'better-sqlite3';
 import { type Disk, type DiskFile, type DiskLock, diskErrorCode, type OpenMode } from './disk.ts';
@@ -16,12 +16,34 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
 };
 
-async function writeAll(handle: FileHandle, data: Uint8Array, offset: number): Promise<void> {
-  let done = 0;
-  while (done < data.length) {
-    const { bytesWritten } = await handle.write(data, done, data.length - done, offset + done);
-    done += bytesWritten;
-  }
+// The plain calls with a descriptor instead of the handle's methods: less than half of the processor
+// time for each group commit.
+
+function writeAll(descriptor: number, data: Uint8Array, offset: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const step = (done: number): void => {
+      writeAt(descriptor, data, done, data.length - done, offset + done, (error, written) => {
+        if (error !== null) reject(error);
+        else if (done + written < data.length) step(done + written);
+        else resolve();
+      });
+    };
+    step(0);
+  });
+}
+
+/** Resolves with the bytes that were there; fewer than asked only at the end of the file. */
+function readAll(descriptor: number, target: Uint8Array, offset: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const step = (done: number): void => {
+      readAt(descriptor, target, done, target.length - done, offset + done, (error, count) => {
+        if (error !== null) reject(error);
+        else if (count > 0 && done + count < target.length) step(done + count);
+        else resolve(done + count);
+      });
+    };
+    step(0);
+  });
 }
 
 class NodeFile implements DiskFile {
@@ -34,24 +56,17 @@ class NodeFile implements DiskFile {
     this.#handle = handle;
   }
 
-  async read(target: Uint8Array, offset: number): Promise<number> {
-    let done = 0;
-    while (done < target.length) {
-      const length = target.length - done;
-      const { bytesRead } = await this.#handle.read(target, done, length, offset + done);
-      if (bytesRead === 0) break;
-      done += bytesRead;
-    }
-    return done;
+  read(target: Uint8Array, offset: number): Promise<number> {
+    return readAll(this.#handle.fd, target, offset);
   }
 
   write(data: Uint8Array, offset: number): Promise<void> {
-    return writeAll(this.#handle, data, offset);
+    return writeAll(this.#handle.fd, data, offset);
   }
 
   async writeFlushed(data: Uint8Array, offset: number): Promise<void> {
     this.#flushedHandle ??= await open(this.#path, constants.O_WRONLY | constants.O_DSYNC);
-    return writeAll(this.#flushedHandle, data, offset);
+    return writeAll(this.#flushedHandle.fd, data, offset);
   }
 
   flush(): Promise<void> {

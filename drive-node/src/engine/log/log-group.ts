@@ -36,7 +36,7 @@ export class LogGroup implements RecordSpace {
     if (needed <= this.bytes.length) return;
     let size = this.bytes.length;
     while (size < needed) size *= 2;
-    const larger = new Uint8Array(size);
+    const larger = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
     larger.set(this.bytes.subarray(0, this.length));
     this.bytes = larger;
     this.words = new Uint32Array(larger.buffer);
