@@ -100,23 +100,10 @@ export class LogStore implements Store {
 
   apply(record: LogRecord, appended: Appended): void {
     this.#checkOpen();
-    const { segments, index, unapplied, filler } = this.#parts;
-    unapplied.settle(appended.place);
-    const { kind, namespace, key } = record;
-    if (kind === RecordKind.sessionOnly) return;
-    const isDropped = this.#parts.facts.isDroppedAt(namespace, key, appended.place);
-    if (isDropped && kind === RecordKind.put) return;
-    const segment = segments.segmentAt(appended.place);
-    if (segment === undefined) throw new StoreError('damaged', 'an unapplied record is gone');
-    const place = segments.placeOf(segment, segments.offsetAt(appended.place));
-    const length = recordBytes(record, false);
-    const { high, low } = appended.keyHash;
-    const predecessor = index.apply(kind, namespace, key, high, low, place, length);
-    const isTombstone = kind === RecordKind.tombstone;
-    if (isTombstone) segment.tombstoneBytes += segments.paddedBytes(length);
-    if (predecessor === Predecessor.sameBytes && !isTombstone) return;
-    if (predecessor === Predecessor.none && isTombstone) return;
-    filler.add(namespace, key, isTombstone ? 0 : length, appended.place);
+    const isShown = record.kind !== RecordKind.sessionOnly && !this.#isDropped(record, appended);
+    if (isShown) this.#applyToIndexes(record, appended);
+    // Last: the key must be with the filler before its position counts as settled.
+    this.#parts.unapplied.settle(appended.place);
   }
 
   get(
@@ -215,12 +202,11 @@ export class LogStore implements Store {
   }
 
   statistics(): StoreStatistics {
-    const { segments, index, cache, space, writer, keyIndex, reader, verifier, compactor } =
-      this.#parts;
+    const { segments, index, cache, space, writer, keyIndex, reader, compactor } = this.#parts;
     let liveBytes = 0;
     for (const segment of segments.all()) liveBytes += Math.max(0, segment.liveBytes);
     return {
-      keys: Math.max(0, index.hashes.count - verifier.pending),
+      keys: index.keys,
       logBytes: segments.usedBytes,
       liveBytes,
       capacityBytes: space.capacityBytes,
@@ -271,6 +257,27 @@ export class LogStore implements Store {
     }
     if (overlay.isFull) throw new StoreError('busy', 'too many keys wait for the key index');
     if (!writer.hasSlot) throw new StoreError('no-space', 'no segment is free');
+  }
+
+  /** A put whose interval was dropped after it was appended. */
+  #isDropped({ kind, namespace, key }: LogRecord, { place }: Appended): boolean {
+    return kind === RecordKind.put && this.#parts.facts.isDroppedAt(namespace, key, place);
+  }
+
+  #applyToIndexes(record: LogRecord, appended: Appended): void {
+    const { segments, index, filler } = this.#parts;
+    const { kind, namespace, key } = record;
+    const segment = segments.segmentAt(appended.place);
+    if (segment === undefined) throw new StoreError('damaged', 'an unapplied record is gone');
+    const place = segments.placeOf(segment, segments.offsetAt(appended.place));
+    const length = recordBytes(record, false);
+    const { high, low } = appended.keyHash;
+    const predecessor = index.apply(kind, namespace, key, high, low, place, length);
+    const isTombstone = kind === RecordKind.tombstone;
+    if (isTombstone) segment.tombstoneBytes += segments.paddedBytes(length);
+    if (predecessor === Predecessor.sameBytes && !isTombstone) return;
+    if (predecessor === Predecessor.none && isTombstone) return;
+    filler.add(namespace, key, isTombstone ? 0 : length, appended.place);
   }
 
   /** Appends one of the store's own records; it counts as unapplied. */

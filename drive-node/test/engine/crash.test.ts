@@ -3,6 +3,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MemoryDisk } from '../../src/engine/disk/memory-disk.ts';
+import { RUN_KEYS_MAX } from '../../src/engine/keys/key-run.ts';
+import { MemoryKeyIndex } from '../../src/engine/keys/memory-key-index.ts';
 import { openLogStore } from '../../src/engine/open-log-store.ts';
 import type { Store } from '../../src/engine/store.ts';
 import { clock, deadline, durable, identity, random, Scribe, scanAll } from './suite/harness.ts';
@@ -16,8 +18,10 @@ const FIRST_SEED = Number(process.env['PITON_CRASH_FIRST_SEED'] ?? 1);
 /** Zeros behind each record of the first test; a record is whole without them. */
 const PADDING = 4;
 
+const OPTIONS = { directory: '/data', clock, random, identity, cacheBytes: 1 };
+
 function open(disk: MemoryDisk): Promise<Store> {
-  return openLogStore({ directory: '/data', clock, random, identity, disk, cacheBytes: 1 });
+  return openLogStore({ ...OPTIONS, disk });
 }
 
 test(
@@ -44,6 +48,30 @@ test(
       await again.close();
     }
     await store.close();
+  }),
+);
+
+test(
+  'a key that waits for the filler when the process dies is filled after the restart',
+  deadline(20_000, async () => {
+    const disk = new MemoryDisk();
+    let keyIndex = new MemoryKeyIndex();
+    const openBoth = (): Promise<Store> =>
+      openLogStore({ ...OPTIONS, disk, openKeyIndex: async () => keyIndex });
+    const store = await openBoth();
+    const namespace = store.createNamespace();
+    const scribe = new Scribe(store, namespace);
+    // One more than a run holds: the full run is filled, the last key is still young.
+    for (let number = 0; number <= RUN_KEYS_MAX; number++) scribe.put(`k${number}`, 'v');
+    await durable(store);
+    while (keyIndex.filledPosition === 0) await new Promise((resolve) => setImmediate(resolve));
+    disk.processCrash();
+    keyIndex = keyIndex.clone();
+    await store.close();
+    const again = await openBoth();
+    const seen = await scanAll(again, namespace, { keysOnly: true });
+    assert.is(seen.length, RUN_KEYS_MAX + 1);
+    await again.close();
   }),
 );
 

@@ -7,8 +7,7 @@
 //
 // Live bytes of a segment are the bytes of records that an entry points to.
 
-import type { RecordSource, LoadResult as Result } from '../cache/record-source.ts';
-import { LoadResult } from '../cache/record-source.ts';
+import { LoadResult, type RecordSource } from '../cache/record-source.ts';
 import { RecordView } from '../log/record.ts';
 import type { SegmentTable } from '../log/segment-table.ts';
 import type { StoreFacts } from '../log/store-facts.ts';
@@ -29,6 +28,14 @@ export const Predecessor = {
 } as const;
 export type Predecessor = (typeof Predecessor)[keyof typeof Predecessor];
 
+/** `isPresumed`: one of the candidates behind is taken for an older record of the key. */
+export type UnverifiedListener = (
+  high: number,
+  low: number,
+  place: number,
+  isPresumed: boolean,
+) => void;
+
 export class RecordIndex {
   readonly hashes: HashIndex;
   readonly hasher: KeyHasher;
@@ -37,8 +44,10 @@ export class RecordIndex {
   readonly #segments: SegmentTable;
   readonly #source: RecordSource;
   readonly #facts: StoreFacts;
-  /** Called with candidates that could not be verified. */
-  #onUnverified: (high: number, low: number, place: number) => void = () => {};
+  #onUnverified: UnverifiedListener = () => {};
+  /** Entries of tombstones, and entries that are presumably older records of a key. */
+  #tombstones = 0;
+  #superseded = 0;
   /** While the log is replayed a tombstone stays in the index: an older copy may still come. */
   keepsTombstones = false;
 
@@ -56,8 +65,19 @@ export class RecordIndex {
     this.#facts = facts;
   }
 
-  set onUnverified(callback: (high: number, low: number, place: number) => void) {
-    this.#onUnverified = callback;
+  /** Called for each entry with candidates behind it that could not be verified. */
+  set onUnverified(listener: UnverifiedListener) {
+    this.#onUnverified = listener;
+  }
+
+  /** Keys with a put: near the truth while entries wait to be verified. */
+  get keys(): number {
+    return Math.max(0, this.hashes.count - this.#tombstones - this.#superseded);
+  }
+
+  /** What was presumed about an unverified entry is known now. */
+  presumptionEnded(): void {
+    this.#superseded--;
   }
 
   /** Leaves the newest visible record of the key in `view`. After `cold`: fetch, then ask again. */
@@ -90,6 +110,7 @@ export class RecordIndex {
     const { hashes, view } = this;
     let predecessor: Predecessor = Predecessor.none;
     let isUnverified = false;
+    let isReplaced = false;
     let number = 0;
     hashes.find(high, low);
     while (number < hashes.candidates) {
@@ -108,17 +129,20 @@ export class RecordIndex {
       // Only the newest one counts: behind a tombstone the key was absent, whatever follows.
       const isFirst = predecessor === Predecessor.none;
       if (result === LoadResult.found && isFirst) predecessor = this.#judge(view, bytes);
-      this.#removeCandidate(number, result, candidate, bytes);
+      isReplaced = true;
+      const isItself = candidate === place;
+      this.removeDead(number, isItself ? bytes : view.length, isItself ? kind : view.kind);
     }
-    this.#enter(kind, high, low, place, bytes, isUnverified);
+    this.#enter(kind, high, low, place, bytes, isUnverified, isReplaced);
     return predecessor;
   }
 
   /** Takes out an entry that the caller knows to be dead; `find` was called before. */
-  removeDead(number: number, recordBytes: number): void {
+  removeDead(number: number, recordBytes: number, kind: number): void {
     const place = this.hashes.candidate(number);
     this.#release(place, recordBytes);
     this.hashes.remove(number);
+    if (kind === RecordKind.tombstone) this.#tombstones--;
   }
 
   /** Points the entry of a moved record to its new place; `find` was called before. */
@@ -141,12 +165,6 @@ export class RecordIndex {
     return isSame ? Predecessor.sameBytes : Predecessor.other;
   }
 
-  #removeCandidate(number: number, result: Result, candidate: number, bytes: number): void {
-    const isItself = result === LoadResult.gone;
-    this.#release(candidate, isItself ? bytes : this.view.length);
-    this.hashes.remove(number);
-  }
-
   #enter(
     kind: number,
     high: number,
@@ -154,11 +172,16 @@ export class RecordIndex {
     place: number,
     bytes: number,
     isUnverified: boolean,
+    isReplaced: boolean,
   ): void {
     const isTombstone = kind === RecordKind.tombstone;
     if (isTombstone && !isUnverified && !this.keepsTombstones) return;
     this.insert(place, bytes);
-    if (isUnverified || isTombstone) this.#onUnverified(high, low, place);
+    if (isTombstone) this.#tombstones++;
+    if (!isUnverified && !isTombstone) return;
+    const isPresumed = isUnverified && !isReplaced;
+    if (isPresumed) this.#superseded++;
+    this.#onUnverified(high, low, place, isPresumed);
   }
 
   #retain(place: number, recordBytes: number): void {

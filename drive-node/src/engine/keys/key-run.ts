@@ -6,7 +6,7 @@
 import { compareKeys } from '@piton/protocol';
 import type { KeyBatch } from './key-index.ts';
 
-export const RUN_KEYS_MAX = 4096;
+export const RUN_KEYS_MAX: number = 4096;
 
 export class KeyRun {
   count = 0;

@@ -15,6 +15,14 @@ export class MemoryKeyIndex implements KeyIndex {
   filledPosition = 0;
   readonly #rows = new Map<number, Row[]>();
 
+  /** What a restart would find now. */
+  clone(): MemoryKeyIndex {
+    const copy = new MemoryKeyIndex();
+    copy.filledPosition = this.filledPosition;
+    for (const [namespace, rows] of this.#rows) copy.#rows.set(namespace, [...rows]);
+    return copy;
+  }
+
   async fill(batch: KeyBatch, filledPosition: number): Promise<void> {
     await this.#turn();
     for (let entry = 0; entry < batch.count; entry++) {

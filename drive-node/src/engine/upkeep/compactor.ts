@@ -287,7 +287,7 @@ export class Compactor {
       const result = this.#parts.source.load(hashes.candidate(number), this.#candidate);
       if (result === LoadResult.cold) return false;
       if (result === LoadResult.found && this.#candidate.isSameKeyAs(view)) {
-        index.removeDead(own, view.length);
+        index.removeDead(own, view.length, view.kind);
         return true;
       }
     }
@@ -295,7 +295,7 @@ export class Compactor {
     // A tombstone stays whatever was dropped: behind it may be a put that nobody else remembers.
     const isHidden = !isTombstone && facts.isHidden(view.namespace, view.key, view.drops);
     if (isHidden) {
-      index.removeDead(own, view.length);
+      index.removeDead(own, view.length, view.kind);
       return true;
     }
     const origin = isTombstone

@@ -17,7 +17,7 @@ import type { Overlay } from '../keys/overlay.ts';
 import { RecordView } from '../log/record.ts';
 import type { SegmentTable } from '../log/segment-table.ts';
 import type { Drop, StoreFacts } from '../log/store-facts.ts';
-import { StoreError } from '../store.ts';
+import { RecordKind, StoreError } from '../store.ts';
 import type { CheckpointKeeper } from './checkpoint-keeper.ts';
 
 const PAGE_KEYS = 256;
@@ -135,7 +135,7 @@ export class DropSweeper {
     if (candidates === 0) return undefined;
     const isKnown = candidates === 1 && hashes.candidate(0) === segments.placeAt(position);
     if (!isKnown) return this.#removeRead(drop, key).then(() => undefined);
-    index.removeDead(0, bytes);
+    index.removeDead(0, bytes, RecordKind.put);
     return undefined;
   }
 
@@ -178,7 +178,7 @@ export class DropSweeper {
       if (result === LoadResult.cold) return undefined;
       const isSame = result === LoadResult.found && this.#view.isKey(drop.namespace, key);
       if (isSame && this.#view.drops < drop.number) {
-        index.removeDead(number, this.#view.length);
+        index.removeDead(number, this.#view.length, this.#view.kind);
         continue;
       }
       if (isSame || result === LoadResult.damaged) isAlive = true;

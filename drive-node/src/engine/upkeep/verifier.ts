@@ -21,6 +21,7 @@ interface Item {
   readonly high: number;
   readonly low: number;
   readonly place: number;
+  readonly isPresumed: boolean;
   attempts: number;
 }
 
@@ -48,7 +49,9 @@ export class Verifier {
     this.#clock = clock;
     this.#index = index;
     this.#source = source;
-    index.onUnverified = (high, low, place) => this.#add(high, low, place);
+    index.onUnverified = (high, low, place, isPresumed) => {
+      this.#add(high, low, place, isPresumed);
+    };
   }
 
   get pending(): number {
@@ -68,7 +71,8 @@ export class Verifier {
   /** The log is replayed: tombstones that were kept so far may go when they hide nothing. */
   releaseTombstones(): void {
     this.#index.keepsTombstones = false;
-    for (const item of this.#kept.splice(0)) this.#line.push({ ...item, attempts: 0 });
+    for (const item of this.#kept.splice(0))
+      this.#line.push({ ...item, isPresumed: false, attempts: 0 });
     this.#schedule();
   }
 
@@ -79,12 +83,13 @@ export class Verifier {
     this.#tellIdle();
   }
 
-  #add(high: number, low: number, place: number): void {
+  #add(high: number, low: number, place: number, isPresumed: boolean): void {
     if (this.isFull) {
       this.dropped++;
+      if (isPresumed) this.#index.presumptionEnded();
       return;
     }
-    this.#line.push({ high, low, place, attempts: 0 });
+    this.#line.push({ high, low, place, isPresumed, attempts: 0 });
     this.#schedule();
   }
 
@@ -114,8 +119,11 @@ export class Verifier {
   }
 
   #verify(item: Item): void {
-    if (this.#isStopped || !this.#needsMore(item)) return;
-    if (++item.attempts > ATTEMPTS_MAX) return;
+    if (this.#isStopped) return;
+    if (!this.#needsMore(item) || ++item.attempts > ATTEMPTS_MAX) {
+      if (item.isPresumed) this.#index.presumptionEnded();
+      return;
+    }
     this.#underWay++;
     this.#source.fetch(() => {
       this.#underWay--;
@@ -139,14 +147,14 @@ export class Verifier {
       if (result === LoadResult.cold) return true;
       if (result === LoadResult.damaged) isUndecided = true;
       if (result === LoadResult.found && this.#other.isSameKeyAs(this.#own)) {
-        this.#index.removeDead(number, this.#other.length);
+        this.#index.removeDead(number, this.#other.length, this.#other.kind);
       } else {
         number++;
       }
     }
     if (this.#own.kind !== RecordKind.tombstone) return false;
     if (this.#index.keepsTombstones) this.#kept.push(item);
-    else if (!isUndecided) this.#index.removeDead(own, this.#own.length);
+    else if (!isUndecided) this.#index.removeDead(own, this.#own.length, this.#own.kind);
     return false;
   }
 

@@ -118,8 +118,8 @@ export class PowerCutRun {
   async cut(): Promise<void> {
     const durable = this.store.durablePosition as number;
     this.disk.crash();
+    this.#keyIndex = this.random() < 0.3 ? new MemoryKeyIndex() : this.#keyIndex.clone();
     await this.#abandon();
-    if (this.random() < 0.3) this.#keyIndex = new MemoryKeyIndex();
     if (this.random() < this.#options.checkpointLossShare) this.#loseCheckpoint();
     await this.open();
     this.#truncateHistory(durable);
