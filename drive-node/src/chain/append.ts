@@ -45,6 +45,7 @@ export class Appender {
       result,
       waiter,
       followers: undefined,
+      listeners: undefined,
       older: replica.pending.newestInBucket(bucket),
       bucket,
     };

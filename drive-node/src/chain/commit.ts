@@ -91,8 +91,12 @@ export class Committer {
     }
     if (write.waiter !== undefined) this.#replies.result(write.waiter, write.result);
     write.waiter = undefined;
-    if (write.followers === undefined) return;
-    for (const { waiter, result } of write.followers) this.#replies.result(waiter, result);
-    write.followers = undefined;
+    if (write.followers !== undefined) {
+      for (const { waiter, result } of write.followers) this.#replies.result(waiter, result);
+      write.followers = undefined;
+    }
+    if (write.listeners === undefined) return;
+    for (const tell of write.listeners) tell(true);
+    write.listeners = undefined;
   }
 }

@@ -6,9 +6,10 @@
 
 import { type Clock, OperationFlag, Status } from '@piton/protocol';
 import type { Store } from '../engine/store.ts';
+import { RECENT_MAX } from '../ranges/pending.ts';
 import type { Replica } from '../ranges/replica.ts';
 import type { Recall, Session, WriteResult } from '../ranges/sessions.ts';
-import { follow } from '../ranges/write.ts';
+import { follow, type Waiter, type Write } from '../ranges/write.ts';
 import type { Replies } from '../requests/replies.ts';
 import type { WriteRequest } from '../requests/write-request.ts';
 import type { Appender } from './append.ts';
@@ -24,12 +25,15 @@ export interface HeadLimits {
 }
 
 export const HEAD_LIMITS: HeadLimits = {
-  pendingWritesMax: 65_536,
+  // A neighbour can be given again all that was committed at once.
+  pendingWritesMax: RECENT_MAX,
   pendingBytesMax: 64 * 1024 * 1024,
   waitingMax: 16_384,
 };
 
 const OVERLOADED_RETRY_MS = 20;
+/** Until another drive is the head, or this one has been started again. */
+const FAILED_RETRY_MS = 500;
 
 export class HeadWriter {
   readonly #store: Store;
@@ -46,6 +50,7 @@ export class HeadWriter {
   readonly #cold: Map<string, WriteRequest[]> = new Map();
   readonly #parked: Map<Replica, WriteRequest[]> = new Map();
   #waiting = 0;
+  #hasFailed = false;
 
   constructor(options: {
     store: Store;
@@ -89,7 +94,7 @@ export class HeadWriter {
   }
 
   /** Takes writes back that have not begun; with a status, they are told. */
-  cancel(isWanted: (request: WriteRequest) => boolean, status: Status | undefined): void {
+  cancel(isWanted: (request: Waiter) => boolean, status: Status | undefined): void {
     for (const list of [...this.#cold.values(), ...this.#parked.values()]) {
       for (let at = list.length - 1; at >= 0; at--) {
         const request = list[at] as WriteRequest;
@@ -99,6 +104,15 @@ export class HeadWriter {
         if (status !== undefined) this.#replies.refuse(request, status);
       }
     }
+  }
+
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
+  /** The log takes nothing any more: what is pending here will not be committed in this life. */
+  fail(): void {
+    this.#hasFailed = true;
   }
 
   /** A drain is over: the writes that waited for it start over. */
@@ -143,7 +157,7 @@ export class HeadWriter {
     if (recall.sequence > replica.committed) {
       const write = replica.pending.at(recall.sequence);
       if (write !== undefined) {
-        follow(write, request, write.result);
+        this.#follow(write, request, write.result);
         return true;
       }
     }
@@ -206,7 +220,12 @@ export class HeadWriter {
   #answerUnchanged(replica: Replica, request: WriteRequest, result: WriteResult): void {
     const judgedBy = replica.pending.findDeciding(request.key);
     if (judgedBy === undefined) this.#replies.result(request, result);
-    else follow(judgedBy, request, result);
+    else this.#follow(judgedBy, request, result);
+  }
+
+  #follow(write: Write, request: WriteRequest, result: WriteResult): void {
+    if (!this.#hasFailed) follow(write, request, result);
+    else this.#replies.refuse(request, Status.outcomeUnknown, { retryAfterMs: FAILED_RETRY_MS });
   }
 
   #refuseFor(request: WriteRequest, error: unknown): void {
@@ -237,17 +256,24 @@ export class HeadWriter {
 
   /**
    * The state is here: the first write uses it, the others start over and find that one's result.
-   * Nothing else can have written the key meanwhile: it would be waiting here as well.
+   * Nothing else can have written the key meanwhile: it would be waiting here as well. But its number
+   * may have been refused for good (requests/outcome.ts).
    */
   #resumeCold(name: string, replica: Replica, state: KeyState): void {
     const [first, ...others] = this.#takeCold(name);
     if (first !== undefined) {
       if (!this.#isOurs(replica, first)) this.#again(first);
       else if (this.#clock.nowMs() > first.deadlineMs) this.#replies.refuse(first, Status.expired);
-      else this.#finish(replica, first, state);
+      else this.#finishCold(replica, first, state);
     }
     for (const request of others) this.#again(request);
     this.#flush();
+  }
+
+  #finishCold(replica: Replica, request: WriteRequest, state: KeyState): void {
+    const session = replica.sessions.find(request.sessionHigh, request.sessionLow);
+    if (this.#answerRepeated(replica, session, request)) return;
+    if (this.#hasRoom(replica, session, request)) this.#finish(replica, request, state);
   }
 
   #failCold(name: string, error: unknown): void {

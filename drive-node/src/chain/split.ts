@@ -167,6 +167,7 @@ export class Splitter {
     await this.#parts.store.putStates(changes);
     if (replica.record.epoch >= left.epoch) return;
     replica.become(left);
+    this.#parts.routes.add(replica);
     const half = this.#makeRight(replica, right);
     this.#parts.routes.learnVersion(left.version);
     this.#parts.routes.add(half);

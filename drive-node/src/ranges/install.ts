@@ -22,6 +22,7 @@ import type { Replies } from '../requests/replies.ts';
 import type { Routes } from '../requests/routes.ts';
 import type { PeerLinks } from '../shell/host.ts';
 import { decodeHosting, encodeHosting, type Hosting, NO_SESSIONS, stateName } from './hosting.ts';
+import { releaseWaiters } from './release.ts';
 import { Replica } from './replica.ts';
 import { type Role, roleOf } from './role.ts';
 
@@ -133,6 +134,7 @@ export class Installer {
     await this.#persist(replica, record);
     const before = replica.role;
     replica.become(record);
+    this.#parts.routes.add(replica);
     if (before.successor !== undefined) this.#parts.peers.unwant(before.successor);
     if (before.isHead && !role.isHead) this.#releaseWaiters(replica);
     this.#takeUp(replica);
@@ -159,12 +161,7 @@ export class Installer {
   /** The unfinished writes of a head that is one no more: their fate is decided elsewhere. */
   #releaseWaiters(replica: Replica): void {
     const { replies, head } = this.#parts;
-    for (const write of replica.pending) {
-      if (write.waiter !== undefined) replies.refuse(write.waiter, Status.outcomeUnknown);
-      for (const { waiter } of write.followers ?? []) replies.refuse(waiter, Status.outcomeUnknown);
-      write.waiter = undefined;
-      write.followers = undefined;
-    }
+    releaseWaiters(replica, replies);
     head.release(replica);
     replies.flush();
   }

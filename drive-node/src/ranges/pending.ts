@@ -7,8 +7,11 @@ import { equalKeys } from '@piton/protocol';
 import type { Place } from '../engine/store.ts';
 import { bucketOf, type Write } from './write.ts';
 
-/** Committed writes that are kept by place for a resend: more than one head may have in flight. */
-const RECENT_MAX = 8_192;
+/**
+ * Committed writes that are kept by place for a resend, at least: as many as one head may have in
+ * flight, for these can be committed here in one turn and be lost at a neighbour with its power.
+ */
+export const RECENT_MAX = 65_536;
 
 export class PendingWrites {
   #writes: Write[] = [];
@@ -19,6 +22,8 @@ export class PendingWrites {
   /** Places of committed writes; the last one has sequence `#recentEnd - 1`. */
   #recent: Place[] = [];
   #recentEnd = 0;
+  /** Where `#recentEnd` was at the last two calls of `forgetOld`. */
+  #marks: [older: number, newer: number] = [0, 0];
   #bytes = 0;
 
   get count(): number {
@@ -94,6 +99,17 @@ export class PendingWrites {
   /** Where the committed write with this sequence lies; undefined when it is too long ago. */
   placeOf(sequence: number): Place | undefined {
     return this.#recent[this.#recent.length - (this.#recentEnd - sequence)];
+  }
+
+  /**
+   * Called now and then: what was committed before the last call but one is forgotten. It is on all
+   * devices by then, and a drive with many ranges must not keep a long past of each.
+   */
+  forgetOld(): void {
+    const [older, newer] = this.#marks;
+    const kept = this.#recentEnd - older;
+    if (kept < this.#recent.length) this.#recent = kept > 0 ? this.#recent.slice(-kept) : [];
+    this.#marks = [newer, this.#recentEnd];
   }
 
   /** All pending writes, oldest first. */

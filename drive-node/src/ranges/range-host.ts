@@ -18,13 +18,11 @@ import {
   type InstallRange,
   type MiddleKey,
   type MiddleKeyAnswer,
-  messages,
   Opcode,
   type RangeRecord,
   type RangeReport,
   type Sequence,
   type SplitRange,
-  Status,
 } from '@piton/protocol';
 import { Acknowledger } from '../chain/acknowledge.ts';
 import { Appender } from '../chain/append.ts';
@@ -38,7 +36,8 @@ import type { Owner, Store, StoreError } from '../engine/store.ts';
 import { SyncSource } from '../migration/sync-source.ts';
 import { SyncTarget } from '../migration/sync-target.ts';
 import { BatchHandler } from '../requests/batch.ts';
-import { handleResolveOutcome } from '../requests/outcome.ts';
+import { Canceller } from '../requests/cancel.ts';
+import { OutcomeHandler } from '../requests/outcome.ts';
 import { Replies } from '../requests/replies.ts';
 import { Routes } from '../requests/routes.ts';
 import { ScanHandler } from '../requests/scan.ts';
@@ -47,10 +46,10 @@ import { takeCounters } from './counters.ts';
 import type { Hosting } from './hosting.ts';
 import { Installer } from './install.ts';
 import { RangeRecovery } from './recovery.ts';
+import { releaseWaiters } from './release.ts';
 import type { Replica } from './replica.ts';
 import { Sizes } from './sizes.ts';
-
-const SESSION_SWEEP_MS = 60_000;
+import { startSweep } from './sweep.ts';
 
 type FrameHandler = (connection: Connection, frame: Frame) => void;
 
@@ -66,6 +65,9 @@ export class RangeHost implements Ranges {
   readonly #appender: Appender;
   readonly #head: HeadWriter;
   readonly #batches: BatchHandler;
+  readonly #scans: ScanHandler;
+  readonly #outcomes: OutcomeHandler;
+  readonly #canceller: Canceller;
   readonly #resumer: Resumer;
   readonly #splitter: Splitter;
   readonly #installer: Installer;
@@ -73,7 +75,7 @@ export class RangeHost implements Ranges {
   readonly #syncTarget: SyncTarget;
   readonly #sizes: Sizes;
   readonly #handlers: ReadonlyMap<number, FrameHandler>;
-  readonly #sweep: { cancel(): void };
+  readonly #endSweep: () => void;
   /** What was found on the device. */
   readonly #rebuilt: readonly Replica[];
   #isServing = false;
@@ -117,12 +119,19 @@ export class RangeHost implements Ranges {
       ...this.#shared(),
       replace: (old, fresh) => this.#installer.replace(old, fresh),
     });
-    this.#handlers = this.#handlerTable(this.#makeReceiver(), new ScanHandler(this.#serving()));
+    this.#scans = new ScanHandler(this.#serving());
+    this.#outcomes = this.#makeOutcomes();
+    this.#canceller = new Canceller({
+      head: this.#head,
+      batches: this.#batches,
+      requests: [this.#scans.open, this.#outcomes.open],
+    });
+    this.#handlers = this.#handlerTable(this.#makeReceiver());
     this.#sizes = new Sizes(store);
     this.#rebuilt = rebuilt.replicas;
     this.#restore(rebuilt);
     store.onProgress((failure) => this.#progress(failure));
-    this.#sweep = this.#sweepSessions(environment.clock);
+    this.#endSweep = startSweep(environment.clock, () => routes.replicas.values());
   }
 
   /** What nearly every part of a chain needs. */
@@ -202,6 +211,14 @@ export class RangeHost implements Ranges {
     });
   }
 
+  #makeOutcomes(): OutcomeHandler {
+    return new OutcomeHandler({
+      ...this.#serving(),
+      appender: this.#appender,
+      hasFailed: () => this.#head.hasFailed,
+    });
+  }
+
   handleFrame(connection: Connection, frame: Frame): boolean {
     const handle = this.#handlers.get(frame.opcode);
     if (handle === undefined) return false;
@@ -215,7 +232,7 @@ export class RangeHost implements Ranges {
 
   connectionClosed(connection: Connection): void {
     this.#replies.forget(connection);
-    this.#head.cancel((request) => request.connection === connection, undefined);
+    this.#canceller.forget(connection);
   }
 
   peerConnected(drive: DriveId, _connection: Connection): void {
@@ -240,7 +257,7 @@ export class RangeHost implements Ranges {
     this.#routes.learnAddresses(addresses);
     this.#routes.learnVersion(version);
     const wasServing = this.#isServing;
-    this.#suspendUnlisted(records, !wasServing);
+    this.#routes.suspendUnlisted(this.#rebuilt, records, !wasServing);
     for (const record of records) {
       // A range that was never installed here comes with a command of its own.
       if (this.#routes.get(record.id) === undefined) continue;
@@ -249,19 +266,6 @@ export class RangeHost implements Ranges {
     this.#isServing = true;
     if (!wasServing) for (const replica of this.#routes.replicas.values()) this.#takeUp(replica);
     this.#flush();
-  }
-
-  /**
-   * A copy that a restarted drive found on its device and that the metadata server does not name lives
-   * elsewhere now: it is not served, and waits to be dropped. Copies that came since have come by
-   * commands that the answer may not know yet.
-   */
-  #suspendUnlisted(records: readonly RangeRecord[], isFirst: boolean): void {
-    const listed = new Set(records.map(({ id }) => id));
-    for (const replica of this.#rebuilt) {
-      if (listed.has(replica.id)) replica.isListed = true;
-      else if (isFirst) replica.isListed = false;
-    }
   }
 
   stopServing(): void {
@@ -316,19 +320,18 @@ export class RangeHost implements Ranges {
   async stop(): Promise<void> {
     this.#isServing = false;
     this.#isStopped = true;
-    this.#sweep.cancel();
+    this.#endSweep();
+    this.#canceller.stop();
+    this.#fail();
     this.#flush();
   }
 
-  #handlerTable(receiver: Receiver, scans: ScanHandler): Map<number, FrameHandler> {
+  #handlerTable(receiver: Receiver): Map<number, FrameHandler> {
     return new Map<number, FrameHandler>([
       [Opcode.batch, (connection, frame) => this.#batches.handle(connection, frame)],
-      [Opcode.scan, (connection, frame) => scans.handle(connection, frame)],
-      [Opcode.cancel, (connection, frame) => this.#handleCancel(connection, frame)],
-      [
-        Opcode.resolveOutcome,
-        (connection, frame) => handleResolveOutcome(this.#routes, connection, frame),
-      ],
+      [Opcode.scan, (connection, frame) => this.#scans.handle(connection, frame)],
+      [Opcode.cancel, (connection, frame) => this.#canceller.handle(connection, frame)],
+      [Opcode.resolveOutcome, (connection, frame) => this.#outcomes.handle(connection, frame)],
       [Opcode.updates, (connection, frame) => receiver.handleUpdates(connection, frame)],
       [Opcode.acknowledge, (connection, frame) => receiver.handleAcknowledge(connection, frame)],
       [Opcode.updatesRefused, (connection, frame) => receiver.handleRefused(connection, frame)],
@@ -343,16 +346,6 @@ export class RangeHost implements Ranges {
         (connection, frame) => this.#syncTarget.handleFinished(connection, frame),
       ],
     ]);
-  }
-
-  #handleCancel(connection: Connection, frame: Frame): void {
-    const { operations } = messages.cancel.decode(frame.header[2]);
-    if (operations.length === 0) return;
-    const wanted = new Set(operations);
-    this.#head.cancel(
-      (request) => request.connection === connection && wanted.has(request.operationId),
-      Status.cancelled,
-    );
   }
 
   #restore(rebuilt: { replicas: Replica[]; gone: Hosting[] }): void {
@@ -370,7 +363,14 @@ export class RangeHost implements Ranges {
   #progress(failure: StoreError | undefined): void {
     this.#syncTarget.advance(failure);
     this.#committer.advanceAll();
+    if (failure !== undefined) this.#fail();
     this.#flush();
+  }
+
+  /** Nothing that is pending will be committed in this life: nobody has to wait for it. */
+  #fail(): void {
+    this.#head.fail();
+    for (const replica of this.#routes.replicas.values()) releaseWaiters(replica, this.#replies);
   }
 
   /** Everything that this turn caused leaves now. */
@@ -378,15 +378,6 @@ export class RangeHost implements Ranges {
     this.#forwarder.flush();
     this.#acknowledger.flush();
     this.#replies.flush();
-  }
-
-  #sweepSessions(clock: RangesOptions['environment']['clock']): { cancel(): void } {
-    let timer = clock.setTimer(SESSION_SWEEP_MS, run.bind(this));
-    function run(this: RangeHost): void {
-      for (const replica of this.#routes.replicas.values()) replica.sessions.expire(clock.nowMs());
-      timer = clock.setTimer(SESSION_SWEEP_MS, run.bind(this));
-    }
-    return { cancel: () => timer.cancel() };
   }
 }
 

@@ -91,8 +91,9 @@ export class RangeRecovery implements Owner {
     replica.acknowledged = replica.last;
     // A power cut may have taken writes that were only with the system: the predecessor knows.
     if (replica.role.predecessor !== undefined) replica.readableFrom = Number.POSITIVE_INFINITY;
-    replica.sessions.merge(hosting.sessions, nowMs);
     if (saved !== undefined) replica.sessions.merge(saved.sessions, nowMs);
+    // Older than what was saved: a session that is only here was idle, and forgotten, since.
+    replica.sessions.merge(hosting.sessions, nowMs, saved !== undefined);
     for (const { record, place } of this.#replayed.get(hosting.namespace) ?? []) {
       if (replica.contains(record.key)) takeReplayed(replica, record, place, nowMs);
     }
@@ -127,6 +128,7 @@ function takeReplayed(replica: Replica, record: LogRecord, place: Place, nowMs: 
     result,
     waiter: undefined,
     followers: undefined,
+    listeners: undefined,
     older: undefined,
     bucket: bucketOf(record.key),
   });

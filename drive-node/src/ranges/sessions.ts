@@ -31,6 +31,11 @@ export interface Session {
   readonly low: number;
   lowestOutstanding: number;
   lastUsedMs: number;
+  /**
+   * The write that opened the session here: whatever was numbered later and has no result was never
+   * applied. Of an earlier number that cannot be said, it may have been forgotten with an idle session.
+   */
+  readonly openedBy: number;
   readonly results: Map<number, WriteResult>;
 }
 
@@ -38,7 +43,8 @@ export interface Session {
 export type Recall = WriteResult | 'new' | 'forgotten';
 
 type SavedResult = [number, number, number, number, number, number, Uint8Array | null];
-type SavedSession = [number, number, number, SavedResult[]];
+/** The last field is absent in what older versions saved. */
+type SavedSession = [number, number, number, SavedResult[], number?];
 
 export class SessionTable {
   /** By the low half; sessions that share it are told apart by the high half. */
@@ -85,7 +91,7 @@ export class SessionTable {
     result: WriteResult,
     nowMs: number,
   ): void {
-    const session = this.find(high, low) ?? this.#open(high, low);
+    const session = this.find(high, low) ?? this.#open(high, low, writeNumber);
     session.lastUsedMs = nowMs;
     if (writeNumber >= session.lowestOutstanding && !session.results.has(writeNumber)) {
       session.results.set(writeNumber, result);
@@ -130,12 +136,17 @@ export class SessionTable {
     return packValue(saved);
   }
 
-  /** Adds what `encode` gave, in addition to what is known already. Throws for foreign bytes. */
-  merge(bytes: Uint8Array, nowMs: number): void {
+  /**
+   * Adds what `encode` gave, in addition to what is known already. `isPast`: more has happened since
+   * than the sessions and the log tell. Throws for foreign bytes.
+   */
+  merge(bytes: Uint8Array, nowMs: number, isPast: boolean = false): void {
     if (bytes.length === 0) return;
     const saved = unpackValue(bytes) as SavedSession[];
-    for (const [high, low, lowestOutstanding, results] of saved) {
-      const session = this.find(high, low) ?? this.#open(high, low);
+    for (const [high, low, lowestOutstanding, results, openedBy] of saved) {
+      const opened = isPast ? undefined : openedBy;
+      const session =
+        this.find(high, low) ?? this.#open(high, low, opened ?? Number.MAX_SAFE_INTEGER);
       session.lastUsedMs = nowMs;
       for (const [number, ...fields] of results) this.#restore(session, number, fields);
       this.forget(session, lowestOutstanding);
@@ -156,8 +167,15 @@ export class SessionTable {
     this.#resultCount++;
   }
 
-  #open(high: number, low: number): Session {
-    const session = { high, low, lowestOutstanding: 0, lastUsedMs: 0, results: new Map() };
+  #open(high: number, low: number, openedBy: number): Session {
+    const session = {
+      high,
+      low,
+      lowestOutstanding: 0,
+      lastUsedMs: 0,
+      openedBy,
+      results: new Map(),
+    };
     const candidates = this.#sessions.get(low);
     if (candidates === undefined) this.#sessions.set(low, [session]);
     else candidates.push(session);
@@ -181,5 +199,5 @@ function saveSession(session: Session): SavedSession {
       result.value ?? null,
     ]);
   }
-  return [session.high, session.low, session.lowestOutstanding, results];
+  return [session.high, session.low, session.lowestOutstanding, results, session.openedBy];
 }

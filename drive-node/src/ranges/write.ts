@@ -33,6 +33,8 @@ export interface Write {
   waiter: Waiter | undefined;
   /** Retries that were attached, and answers that were judged by this write. */
   followers: Follower[] | undefined;
+  /** Told once: whether it was committed, or whether that will not be known here. */
+  listeners: ((isCommitted: boolean) => void)[] | undefined;
   /** The pending write before this one whose key falls into the same bucket. */
   older: Write | undefined;
   readonly bucket: number;
@@ -42,6 +44,11 @@ export interface Write {
 export function follow(write: Write, waiter: Waiter, result: WriteResult): void {
   if (write.followers === undefined) write.followers = [{ waiter, result }];
   else write.followers.push({ waiter, result });
+}
+
+export function listen(write: Write, listener: (isCommitted: boolean) => void): void {
+  if (write.listeners === undefined) write.listeners = [listener];
+  else write.listeners.push(listener);
 }
 
 export const RecordResult = { existed: 1, answersValue: 2 } as const;

@@ -20,6 +20,7 @@ import type { HeadWriter } from '../chain/head.ts';
 import { refusalFor } from '../chain/store-status.ts';
 import type { FoundRecord, Store } from '../engine/store.ts';
 import type { Replica } from '../ranges/replica.ts';
+import type { Waiter } from '../ranges/write.ts';
 import type { LeaseHolder } from '../shell/host.ts';
 import type { Replies } from './replies.ts';
 import type { Routes } from './routes.ts';
@@ -40,15 +41,14 @@ export interface BatchParts {
 }
 
 /** A read that waits for the device. */
-interface ColdRead {
-  readonly connection: Connection;
-  readonly operationId: number;
-  readonly bytes: number;
+interface ColdRead extends Waiter {
   readonly code: number;
 }
 
 export class BatchHandler {
   readonly #parts: BatchParts;
+  /** Bounded by the credits of the connections. */
+  readonly #cold: Set<ColdRead> = new Set();
 
   constructor(parts: BatchParts) {
     this.#parts = parts;
@@ -87,7 +87,7 @@ export class BatchHandler {
     const replica = this.#find(request.rangeId, request.key);
     if (!this.#isRouted(replica, request, request.rangeId, request.epoch, request.key)) return;
     if (!replica.role.isHead) {
-      replies.refuse(request, Status.staleIndex, this.#stale(request.rangeId, request.key));
+      this.#refuseStale(request, request.rangeId, request.key);
       return;
     }
     if (replica.record.epoch > request.epoch) replies.tellNews(request.connection, replica.record);
@@ -108,7 +108,7 @@ export class BatchHandler {
     const replica = this.#find(rangeId, key);
     if (!this.#isRouted(replica, waiter, rangeId, epoch, key)) return;
     if (!replica.role.isTail) {
-      this.#parts.replies.refuse(waiter, Status.staleIndex, this.#stale(rangeId, key));
+      this.#refuseStale(waiter, rangeId, key);
       return;
     }
     if (replica.committed < replica.readableFrom) {
@@ -117,6 +117,15 @@ export class BatchHandler {
     }
     if (replica.record.epoch > epoch) this.#parts.replies.tellNews(connection, replica.record);
     this.#readAtTail(replica, waiter, key);
+  }
+
+  /** Takes cold reads back; with a status, they are told at once. */
+  cancel(isWanted: (read: Waiter) => boolean, status: Status | undefined): void {
+    for (const read of this.#cold) {
+      if (!isWanted(read)) continue;
+      this.#cold.delete(read);
+      if (status !== undefined) this.#parts.replies.refuse(read, status);
+    }
   }
 
   #readAtTail(replica: Replica, waiter: ColdRead, key: Buffer): void {
@@ -130,10 +139,15 @@ export class BatchHandler {
   }
 
   #answerLater(replica: Replica, waiter: ColdRead, read: Promise<FoundRecord | undefined>): void {
+    this.#cold.add(waiter);
     read
       .then(
-        (found) => this.#answerIfStillTail(replica, waiter, found),
-        (error: unknown) => this.#refuseFor(waiter, error),
+        (found) => {
+          if (this.#cold.delete(waiter)) this.#answerIfStillTail(replica, waiter, found);
+        },
+        (error: unknown) => {
+          if (this.#cold.delete(waiter)) this.#refuseFor(waiter, error);
+        },
       )
       .then(this.#parts.flush);
   }
@@ -199,7 +213,7 @@ export class BatchHandler {
       return false;
     }
     if (!replica.isComplete) {
-      replies.refuse(waiter, Status.staleIndex, this.#stale(rangeId, key));
+      this.#refuseStale(waiter, rangeId, key);
       return false;
     }
     return true;
@@ -218,11 +232,12 @@ export class BatchHandler {
       replies.refuse(waiter, Status.aheadOfDrive, { retryAfterMs: RETRY_MS, epoch: gone.epoch });
       return;
     }
-    replies.refuse(waiter, Status.staleIndex, this.#stale(rangeId, key));
+    this.#refuseStale(waiter, rangeId, key);
   }
 
-  #stale(rangeId: number, key: Uint8Array): ReturnType<Routes['staleDetail']> {
-    return this.#parts.routes.staleDetail(rangeId, key, keyAfterView(key));
+  #refuseStale(waiter: ColdRead | WriteRequest, rangeId: number, key: Uint8Array): void {
+    const { replies, routes } = this.#parts;
+    replies.refuseEncoded(waiter, Status.staleIndex, routes.staleCure(rangeId, key));
   }
 
   #refuseFor(waiter: ColdRead, error: unknown): void {
@@ -232,13 +247,6 @@ export class BatchHandler {
 }
 
 const EMPTY = new Uint8Array(0);
-
-/** Just behind the key, so that the interval holds it alone. */
-function keyAfterView(key: Uint8Array): Uint8Array {
-  const after = new Uint8Array(key.length + 1);
-  after.set(key);
-  return after;
-}
 
 function keyMessage(bytes: number): string {
   return `key of ${bytes} bytes, expected 1 to ${limits.KEY_BYTES_MAX}`;

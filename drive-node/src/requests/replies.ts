@@ -91,8 +91,13 @@ export class Replies {
   }
 
   refuse(waiter: Waiter, status: Status, detail: Detail = {}): void {
+    this.refuseEncoded(waiter, status, encodeDetail(detail));
+  }
+
+  /** With a detail that was encoded before. */
+  refuseEncoded(waiter: Waiter, status: Status, detail: Uint8Array): void {
     const outbox = this.#finish(waiter);
-    outbox?.writer.add(waiter.operationId, status, 0, 0, 0, encodeDetail(detail));
+    outbox?.writer.add(waiter.operationId, status, 0, 0, 0, detail);
     this.#flushIfLarge(outbox);
   }
 

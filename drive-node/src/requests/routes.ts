@@ -4,21 +4,35 @@
 // drive's own epoch, even if the client's picture is older: the answer then carries the news. Wrong
 // role, or a key that is not here: stale index, with every record known for it. Newer than ours: we
 // are behind, and say so (SOURCES.md 2.2; docs/decisions/0004).
+//
+// After a move or a split thousands of operations may come with the old picture at once, on a drive
+// with thousands of ranges. So records are found in sorted tables, and the cure for the same records
+// is encoded once, until anything that is told in it changes.
 
 import {
   type Detail,
   type DriveAddress,
   type DriveId,
+  encodeDetail,
   type IndexVersion,
-  isInside,
   type KeyspaceId,
   limits,
   type RangeId,
+  RangeIndex,
   type RangeRecord,
 } from '@piton/protocol';
 import type { Replica } from '../ranges/replica.ts';
 
 const GONE_RECORDS_MAX = 4_096;
+/** Encoded cures that are kept. */
+const CURES_MAX = 8_192;
+const CURE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** The records of one keyspace in key order. Where two overlap only the newer one is found. */
+interface Tables {
+  readonly here: RangeIndex;
+  readonly gone: RangeIndex;
+}
 
 /** All that this drive knows about ranges and addresses. */
 export class Routes {
@@ -26,6 +40,10 @@ export class Routes {
   /** Newest known records of ranges that are not here any more, oldest first. */
   readonly #gone: Map<RangeId, RangeRecord> = new Map();
   readonly #addresses: Map<DriveId, DriveAddress> = new Map();
+  readonly #tables: Map<KeyspaceId, Tables> = new Map();
+  /** Encoded cures by the ids of the records in them. Empty after every change. */
+  readonly #cures: Map<string, Buffer> = new Map();
+  #cureBytes = 0;
   #indexVersion = 0;
 
   get replicas(): ReadonlyMap<RangeId, Replica> {
@@ -37,31 +55,80 @@ export class Routes {
   }
 
   learnVersion(version: number): void {
-    if (version > this.#indexVersion) this.#indexVersion = version;
+    if (version <= this.#indexVersion) return;
+    this.#indexVersion = version;
+    this.#forgetCures();
   }
 
   get(id: number): Replica | undefined {
     return this.#replicas.get(id as RangeId);
   }
 
+  /** Takes a copy in; also to be called when its record or whether it is listed has changed. */
   add(replica: Replica): void {
-    this.#replicas.set(replica.id, replica);
-    this.#gone.delete(replica.id);
-    this.learnVersion(replica.record.version);
+    const { id, record } = replica;
+    this.#replicas.set(id, replica);
+    this.#forgetGone(id);
+    this.#tablesOf(record.keyspace).here.insert(record);
+    this.learnVersion(record.version);
+    this.#forgetCures();
   }
 
   /** The copy is not served any more; its newest record is kept to send clients on. */
   remove(id: RangeId, newest: RangeRecord | undefined): void {
+    const replica = this.#replicas.get(id);
     this.#replicas.delete(id);
+    if (replica !== undefined) this.#tables.get(replica.record.keyspace)?.here.remove(id);
+    this.#forgetCures();
     if (newest === undefined) return;
-    this.#gone.delete(id);
+    this.#forgetGone(id);
     this.#gone.set(id, newest);
+    this.#tablesOf(newest.keyspace).gone.insert(newest);
     this.learnVersion(newest.version);
     if (this.#gone.size <= GONE_RECORDS_MAX) return;
     for (const oldest of this.#gone.keys()) {
-      this.#gone.delete(oldest);
+      this.#forgetGone(oldest);
       break;
     }
+  }
+
+  /**
+   * A copy that a restarted drive found on its device and that the metadata server does not name lives
+   * elsewhere now: it is not served, and waits to be dropped. Copies that came since have come by
+   * commands that the answer may not know yet.
+   */
+  suspendUnlisted(
+    found: readonly Replica[],
+    records: readonly RangeRecord[],
+    isFirst: boolean,
+  ): void {
+    const listed = new Set(records.map(({ id }) => id));
+    for (const replica of found) {
+      if (listed.has(replica.id)) replica.isListed = true;
+      else if (isFirst) replica.isListed = false;
+      if (this.get(replica.id) === replica) this.add(replica);
+    }
+  }
+
+  #forgetGone(id: RangeId): void {
+    const record = this.#gone.get(id);
+    if (record === undefined) return;
+    this.#gone.delete(id);
+    this.#tables.get(record.keyspace)?.gone.remove(id);
+  }
+
+  #tablesOf(keyspace: KeyspaceId): Tables {
+    let tables = this.#tables.get(keyspace);
+    if (tables === undefined) {
+      tables = { here: new RangeIndex(), gone: new RangeIndex() };
+      this.#tables.set(keyspace, tables);
+    }
+    return tables;
+  }
+
+  #forgetCures(): void {
+    if (this.#cures.size > 0) this.#cures.clear();
+    this.#cureBytes = 0;
   }
 
   goneRecord(id: number): RangeRecord | undefined {
@@ -70,12 +137,19 @@ export class Routes {
 
   /** The copy that holds a key which the named range used to hold. */
   findSibling(id: number, key: Uint8Array): Replica | undefined {
-    const keyspace = (this.get(id)?.record ?? this.goneRecord(id))?.keyspace;
-    if (keyspace === undefined) return undefined;
-    for (const replica of this.#replicas.values()) {
-      if (replica.record.keyspace === keyspace && replica.contains(key)) return replica;
-    }
-    return undefined;
+    const record = this.#tablesNamed(id)?.here.find(key);
+    const replica = record && this.#replicas.get(record.id);
+    return replica?.contains(key) ? replica : undefined;
+  }
+
+  /** The tables of the keyspace of a range that is here, or was. */
+  #tablesNamed(id: number): Tables | undefined {
+    const keyspace = this.#recordNamed(id)?.keyspace;
+    return keyspace === undefined ? undefined : this.#tables.get(keyspace);
+  }
+
+  #recordNamed(id: number): RangeRecord | undefined {
+    return this.get(id)?.record ?? this.goneRecord(id);
   }
 
   learnAddresses(addresses: readonly DriveAddress[]): void {
@@ -83,6 +157,7 @@ export class Routes {
       const known = this.#addresses.get(address.drive);
       if (known === undefined || address.incarnation >= known.incarnation) {
         this.#addresses.set(address.drive, address);
+        this.#forgetCures();
       }
     }
   }
@@ -100,37 +175,49 @@ export class Routes {
 
   /** The cure for a stale request: every record known for the interval asked. */
   staleDetail(id: number, start: Uint8Array, end: Uint8Array | undefined): Detail {
-    const records = this.#overlapping(id, start, end);
-    const epoch = this.get(id)?.record.epoch ?? this.goneRecord(id)?.epoch;
+    const tables = this.#tablesNamed(id);
+    const named = this.#recordNamed(id);
+    if (tables === undefined || named === undefined) return this.#detailOf(undefined, []);
+    const records = this.#isTold(named) ? [named] : [];
+    for (const table of [tables.here, tables.gone]) {
+      for (const record of table.overlapping(start, end)) {
+        if (records.length >= limits.RECORDS_PER_REPLY_MAX) break;
+        if (record.id !== named.id && this.#isTold(record)) records.push(record);
+      }
+    }
+    return this.#detailOf(named, records);
+  }
+
+  /** The same for one key, encoded; made once for all keys of the same records. */
+  staleCure(id: number, key: Uint8Array): Buffer {
+    const tables = this.#tablesNamed(id);
+    const named = this.#recordNamed(id);
+    const here = tables?.here.find(key);
+    const gone = tables?.gone.find(key);
+    const name = `${named?.id ?? 0}/${here?.id ?? 0}/${gone?.id ?? 0}`;
+    const known = this.#cures.get(name);
+    if (known !== undefined) return known;
+    const records = [...new Set([named, here, gone])].filter((record) => this.#isTold(record));
+    const cure = encodeDetail(this.#detailOf(named, records as RangeRecord[]));
+    if (this.#cures.size >= CURES_MAX || this.#cureBytes > CURE_BYTES_MAX) this.#forgetCures();
+    this.#cures.set(name, cure);
+    this.#cureBytes += cure.length;
+    return cure;
+  }
+
+  /** A copy that no registration has named may be old: nothing is told of it. */
+  #isTold(record: RangeRecord | undefined): boolean {
+    if (record === undefined) return false;
+    const replica = this.#replicas.get(record.id);
+    return replica === undefined || replica.isListed;
+  }
+
+  #detailOf(named: RangeRecord | undefined, records: readonly RangeRecord[]): Detail {
     return {
       indexVersion: this.#indexVersion,
       records,
       addresses: this.addressesFor(records),
-      ...(epoch === undefined ? {} : { epoch }),
+      ...(named === undefined ? {} : { epoch: named.epoch }),
     };
   }
-
-  #overlapping(id: number, start: Uint8Array, end: Uint8Array | undefined): RangeRecord[] {
-    const named = this.get(id)?.record ?? this.goneRecord(id);
-    const records: RangeRecord[] = [];
-    const consider = (record: RangeRecord): void => {
-      if (records.length >= limits.RECORDS_PER_REPLY_MAX) return;
-      if (named !== undefined && record.keyspace !== named.keyspace) return;
-      if (record !== named && !overlaps(record, start, end)) return;
-      records.push(record);
-    };
-    if (named === undefined) return records;
-    for (const replica of this.#replicas.values()) if (replica.isListed) consider(replica.record);
-    for (const record of this.#gone.values()) consider(record);
-    return records;
-  }
-
-  keyspaceOf(id: number): KeyspaceId | undefined {
-    return (this.get(id)?.record ?? this.goneRecord(id))?.keyspace;
-  }
-}
-
-function overlaps(record: RangeRecord, start: Uint8Array, end: Uint8Array | undefined): boolean {
-  if (isInside(start, record.start, record.end)) return true;
-  return isInside(record.start, start, end);
 }

@@ -15,6 +15,7 @@ import { refusalFor } from '../chain/store-status.ts';
 import type { ScanEntry, ScanPage, Store } from '../engine/store.ts';
 import type { Replica } from '../ranges/replica.ts';
 import type { LeaseHolder } from '../shell/host.ts';
+import { type OpenRequest, OpenRequests } from './open-requests.ts';
 import type { Routes } from './routes.ts';
 
 const RETRY_MS = 20;
@@ -29,8 +30,9 @@ export interface ScanParts {
 }
 
 export class ScanHandler {
+  /** A page that was taken back keeps its place until the store is done with it. */
+  readonly open: OpenRequests = new OpenRequests(SCANS_MAX);
   readonly #parts: ScanParts;
-  #running = 0;
 
   constructor(parts: ScanParts) {
     this.#parts = parts;
@@ -45,15 +47,13 @@ export class ScanHandler {
       connection.refuse(frame.requestId, status, detail);
       return;
     }
-    this.#running++;
-    this.#answer(connection, frame.requestId, replica as Replica, request)
+    const open = this.open.begin(connection, frame.requestId);
+    this.#answer(open, replica as Replica, request)
       .catch((error: unknown) => {
         const { status, detail } = refusalFor(error);
-        connection.refuse(frame.requestId, status, detail);
+        if (open.isWanted) connection.refuse(frame.requestId, status, detail);
       })
-      .finally(() => {
-        this.#running--;
-      });
+      .finally(() => this.open.end(open));
   }
 
   #refusalOf(
@@ -61,7 +61,7 @@ export class ScanHandler {
     request: Scan,
   ): { status: Status; detail: object } | undefined {
     const { routes } = this.#parts;
-    if (!this.#parts.isServing() || this.#running >= SCANS_MAX) {
+    if (!this.#parts.isServing() || this.open.isFull) {
       return { status: Status.overloaded, detail: { retryAfterMs: RETRY_MS } };
     }
     if (replica !== undefined && request.epoch > replica.record.epoch) {
@@ -85,12 +85,8 @@ export class ScanHandler {
     return undefined;
   }
 
-  async #answer(
-    connection: Connection,
-    requestId: number,
-    replica: Replica,
-    request: Scan,
-  ): Promise<void> {
+  async #answer(open: OpenRequest, replica: Replica, request: Scan): Promise<void> {
+    const { connection, id: requestId } = open;
     const page = await this.#parts.store.scan(replica.namespace, {
       start: request.start,
       end: request.end,
@@ -99,6 +95,7 @@ export class ScanHandler {
       entriesMax: request.entriesMax,
       bytesMax: request.bytesMax,
     });
+    if (!open.isWanted) return;
     const isStill = this.#parts.routes.get(replica.id) === replica && replica.role.isTail;
     if (!isStill || isOutside(replica, request)) {
       const detail = this.#parts.routes.staleDetail(request.range, request.start, request.end);

@@ -1,0 +1,19 @@
+// Now and then every range copy forgets what nobody can ask for any more.
+
+import type { Clock } from '@piton/protocol';
+import type { Replica } from './replica.ts';
+
+const SWEEP_MS = 60_000;
+
+/** Returns how to end it. */
+export function startSweep(clock: Clock, replicas: () => Iterable<Replica>): () => void {
+  let timer = clock.setTimer(SWEEP_MS, run);
+  function run(): void {
+    for (const replica of replicas()) {
+      replica.sessions.expire(clock.nowMs());
+      replica.pending.forgetOld();
+    }
+    timer = clock.setTimer(SWEEP_MS, run);
+  }
+  return () => timer.cancel();
+}
