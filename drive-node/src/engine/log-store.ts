@@ -46,8 +46,8 @@ export class LogStore implements Store {
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
-    const { overlay, filler, keyIndex } = parts;
-    this.#scanner = new RangeScanner(overlay, filler, keyIndex, (namespace, key) =>
+    const { clock, overlay, filler, keyIndex } = parts;
+    this.#scanner = new RangeScanner(clock, overlay, filler, keyIndex, (namespace, key) =>
       this.get(namespace, key),
     );
   }

@@ -12,16 +12,17 @@ export const BLOCK_BITS = 12;
 export const BLOCK_BYTES: number = 1 << BLOCK_BITS;
 const BLOCKS_MIN = 64;
 
-const BlockState = { free: 0, ready: 1, loading: 2 } as const;
+/** Notes of a block: how many bytes of it are there, and these flags. No flag: free. */
+const READY = 1 << 16;
+const LOADING = 1 << 17;
+const USED = 1 << 18;
+const TRUSTED = 1 << 19;
+const VALID_BYTES = 0xffff;
 
 export class BlockCache {
   readonly arena: Uint8Array;
   readonly #count: number;
   readonly #table: BlockTable;
-  readonly #validBytes: Uint16Array;
-  readonly #states: Uint8Array;
-  readonly #isUsed: Uint8Array;
-  readonly #isTrusted: Uint8Array;
   /** Slot of the segment that a block is of; a load that outlives its segment has -1. */
   readonly #slots: Int32Array;
   readonly #blocksPerSegment: number;
@@ -31,10 +32,6 @@ export class BlockCache {
     this.#count = Math.max(BLOCKS_MIN, Math.floor(cacheBytes / BLOCK_BYTES));
     this.arena = new Uint8Array(new SharedArrayBuffer(this.#count * BLOCK_BYTES));
     this.#table = new BlockTable(this.#count);
-    this.#validBytes = new Uint16Array(this.#count);
-    this.#states = new Uint8Array(this.#count);
-    this.#isUsed = new Uint8Array(this.#count);
-    this.#isTrusted = new Uint8Array(this.#count);
     this.#slots = new Int32Array(this.#count).fill(-1);
     this.#blocksPerSegment = Math.ceil(segmentBytes / BLOCK_BYTES);
   }
@@ -45,25 +42,26 @@ export class BlockCache {
   }
 
   get bytes(): number {
-    return this.arena.length + this.#table.bytes + this.#count * 9;
+    return this.arena.length + this.#table.bytes + this.#slots.byteLength;
   }
 
   /** Arena block that holds the bytes of `number` up to `validBytes` of it, or -1. */
   find(segment: Segment, number: number, validBytes: number): number {
     const block = this.#table.find(segment.slot * this.#blocksPerSegment + number);
-    if (block < 0 || this.#states[block] !== BlockState.ready) return -1;
-    if ((this.#validBytes[block] as number) < validBytes) return -1;
-    this.#isUsed[block] = 1;
+    if (block < 0) return -1;
+    const notes = this.#table.notes(block);
+    if ((notes & READY) === 0 || (notes & VALID_BYTES) < validBytes) return -1;
+    if ((notes & USED) === 0) this.#table.setNotes(block, notes | USED);
     return block;
   }
 
   /** How many bytes of the block are there. */
   validBytes(block: number): number {
-    return this.#validBytes[block] as number;
+    return this.#table.notes(block) & VALID_BYTES;
   }
 
   isTrusted(block: number): boolean {
-    return this.#isTrusted[block] === 1;
+    return (this.#table.notes(block) & TRUSTED) !== 0;
   }
 
   /** Takes what was just written to the end of a segment. */
@@ -81,12 +79,9 @@ export class BlockCache {
   /** Reserves an arena block for a load; -1 when every block is being loaded. */
   beginLoad(segment: Segment, number: number): number {
     const held = this.#table.find(segment.slot * this.#blocksPerSegment + number);
-    if (held >= 0 && this.#states[held] === BlockState.loading) return -1;
+    if (held >= 0 && this.#has(held, LOADING)) return -1;
     const block = held >= 0 ? held : this.#take(segment, number);
-    if (block < 0) return -1;
-    this.#states[block] = BlockState.loading;
-    this.#validBytes[block] = 0;
-    this.#isTrusted[block] = 0;
+    if (block >= 0) this.#table.setNotes(block, LOADING);
     return block;
   }
 
@@ -96,34 +91,37 @@ export class BlockCache {
       this.#release(block);
       return;
     }
-    this.#states[block] = BlockState.ready;
-    this.#validBytes[block] = bytes;
-    this.#isUsed[block] = 1;
+    this.#table.setNotes(block, READY | USED | bytes);
   }
 
   /** Forgets all blocks of a segment; loads under way end in nothing. */
   forget(segment: Segment): void {
     for (let block = 0; block < this.#count; block++) {
       if (this.#slots[block] !== segment.slot) continue;
-      if (this.#states[block] === BlockState.ready) this.#release(block);
+      if (this.#has(block, READY)) this.#release(block);
       else this.#detach(block);
     }
   }
 
+  #has(block: number, flag: number): boolean {
+    return (this.#table.notes(block) & flag) !== 0;
+  }
+
   #addPiece(segment: Segment, number: number, inner: number, piece: Uint8Array): void {
     let block = this.#table.find(segment.slot * this.#blocksPerSegment + number);
-    if (block >= 0 && this.#states[block] === BlockState.loading) return;
+    if (block >= 0 && this.#has(block, LOADING)) return;
     if (block < 0) {
       if (inner !== 0) return;
       block = this.#take(segment, number);
       if (block < 0) return;
-      this.#isTrusted[block] = 1;
-      this.#states[block] = BlockState.ready;
+      this.#table.setNotes(block, READY | TRUSTED);
     }
-    if ((this.#validBytes[block] as number) < inner) return;
+    const notes = this.#table.notes(block);
+    const validBytes = notes & VALID_BYTES;
+    if (validBytes < inner) return;
     this.arena.set(piece, block * BLOCK_BYTES + inner);
-    this.#validBytes[block] = Math.max(this.#validBytes[block] as number, inner + piece.length);
-    this.#isUsed[block] = 1;
+    const end = Math.max(validBytes, inner + piece.length);
+    this.#table.setNotes(block, (notes & ~VALID_BYTES) | USED | end);
   }
 
   /** Evicts who was not used for a round and gives the block to another piece of the log. */
@@ -139,9 +137,10 @@ export class BlockCache {
     for (let step = 0; step < 2 * this.#count; step++) {
       const block = this.#hand;
       this.#hand = block + 1 === this.#count ? 0 : block + 1;
-      if (this.#states[block] === BlockState.loading) continue;
-      if (this.#isUsed[block] === 1) {
-        this.#isUsed[block] = 0;
+      const notes = this.#table.notes(block);
+      if ((notes & LOADING) !== 0) continue;
+      if ((notes & USED) !== 0) {
+        this.#table.setNotes(block, notes & ~USED);
         continue;
       }
       this.#release(block);
@@ -152,9 +151,7 @@ export class BlockCache {
 
   #release(block: number): void {
     this.#detach(block);
-    this.#states[block] = BlockState.free;
-    this.#validBytes[block] = 0;
-    this.#isUsed[block] = 0;
+    this.#table.setNotes(block, 0);
   }
 
   #detach(block: number): void {

@@ -1,5 +1,6 @@
 // Which cache block holds which block of the log: an open-addressing table in two typed arrays.
 //
+// Beside each key lies a word for the cache's own notes, so that one look at memory serves both.
 // Its size follows from the cache, not from the log, so a large log costs no memory here. Removing
 // closes the gap behind it, so probe sequences stay short for ever.
 
@@ -8,19 +9,27 @@ export class BlockTable {
   readonly #shift: number;
   /** Cache block + 1; 0 is free. */
   readonly #slots: Int32Array;
-  /** Number of the log block that each cache block holds. */
-  readonly #keys: Uint32Array;
+  /** For each cache block: the log block that it holds, and the notes. */
+  readonly #pairs: Uint32Array;
 
   constructor(blocks: number) {
     const bits = Math.ceil(Math.log2(blocks * 2));
     this.#mask = 2 ** bits - 1;
     this.#shift = 32 - bits;
     this.#slots = new Int32Array(2 ** bits);
-    this.#keys = new Uint32Array(blocks);
+    this.#pairs = new Uint32Array(blocks * 2);
   }
 
   get bytes(): number {
-    return this.#slots.byteLength + this.#keys.byteLength;
+    return this.#slots.byteLength + this.#pairs.byteLength;
+  }
+
+  notes(block: number): number {
+    return this.#pairs[block * 2 + 1] as number;
+  }
+
+  setNotes(block: number, notes: number): void {
+    this.#pairs[block * 2 + 1] = notes;
   }
 
   /** The cache block that holds a log block, or -1. */
@@ -28,7 +37,7 @@ export class BlockTable {
     let slot = this.#home(key);
     for (;;) {
       const block = (this.#slots[slot] as number) - 1;
-      if (block < 0 || this.#keys[block] === key) return block;
+      if (block < 0 || this.#pairs[block * 2] === key) return block;
       slot = (slot + 1) & this.#mask;
     }
   }
@@ -38,12 +47,12 @@ export class BlockTable {
     let slot = this.#home(key);
     while (this.#slots[slot] !== 0) slot = (slot + 1) & this.#mask;
     this.#slots[slot] = block + 1;
-    this.#keys[block] = key;
+    this.#pairs[block * 2] = key;
   }
 
   /** Does nothing when the cache block is not in the table. */
   remove(block: number): void {
-    let gap = this.#home(this.#keys[block] as number);
+    let gap = this.#home(this.#pairs[block * 2] as number);
     while (this.#slots[gap] !== block + 1) {
       if (this.#slots[gap] === 0) return;
       gap = (gap + 1) & this.#mask;
@@ -54,7 +63,7 @@ export class BlockTable {
       const held = (this.#slots[next] as number) - 1;
       if (held < 0) break;
       // Whoever would still be found from the gap on moves into it.
-      const home = this.#home(this.#keys[held] as number);
+      const home = this.#home(this.#pairs[held * 2] as number);
       if (((next - home) & this.#mask) < ((next - gap) & this.#mask)) continue;
       this.#slots[gap] = held + 1;
       gap = next;

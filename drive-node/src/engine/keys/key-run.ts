@@ -57,6 +57,14 @@ export class KeyRun {
     return low;
   }
 
+  get isSorted(): boolean {
+    return this.#order !== undefined;
+  }
+
+  sort(): void {
+    this.#sorted();
+  }
+
   get sortedCount(): number {
     return this.#sorted().length;
   }

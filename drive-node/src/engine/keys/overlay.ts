@@ -72,6 +72,15 @@ export class Overlay {
     }
   }
 
+  /** Sorts the sealed runs, one at a time with a pause in between, so that a merge is short. */
+  async prepare(pause: () => Promise<void>): Promise<void> {
+    for (const run of [...this.#sealed]) {
+      if (run.isSorted) continue;
+      run.sort();
+      await pause();
+    }
+  }
+
   /** Merges a page of the key index, asked with this interval, with what is here. */
   merge(interval: KeyInterval, reverse: boolean, page: KeyPage, keysMax: number): MergedKeys {
     const border = page.isLast ? undefined : page.keys.at(-1);

@@ -4,7 +4,7 @@
 // the record index, at the moment its value is read. Page after page nothing blocks: values that
 // are not in memory are read together.
 
-import { keyAfter } from '@piton/protocol';
+import { type Clock, keyAfter } from '@piton/protocol';
 import type {
   Extent,
   FoundRecord,
@@ -38,8 +38,10 @@ export class RangeScanner {
   readonly #filler: KeyFiller;
   readonly #keyIndex: KeyIndex;
   readonly #read: Reader;
+  readonly #pause: () => Promise<void>;
 
-  constructor(overlay: Overlay, filler: KeyFiller, keyIndex: KeyIndex, read: Reader) {
+  constructor(clock: Clock, overlay: Overlay, filler: KeyFiller, keyIndex: KeyIndex, read: Reader) {
+    this.#pause = () => new Promise((resolve) => clock.defer(resolve));
     this.#overlay = overlay;
     this.#filler = filler;
     this.#keyIndex = keyIndex;
@@ -51,6 +53,7 @@ export class RangeScanner {
     const { reverse } = selector;
     let interval: KeyInterval = { namespace, start: selector.start, end: selector.end };
     for (;;) {
+      await this.#overlay.prepare(this.#pause);
       const keysMax = Math.min(PAGE_KEYS_MAX, selector.entriesMax - draft.entries.length + 1);
       const page = await this.#keyIndex.page(interval, reverse, keysMax);
       const merged = this.#overlay.merge(interval, reverse, page, keysMax);

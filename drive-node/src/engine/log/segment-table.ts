@@ -17,6 +17,8 @@ export class SegmentTable {
   readonly #unitMask: number;
   readonly #slots: (Segment | undefined)[];
   readonly #byNumber = new Map<number, Segment>();
+  /** Made when it is asked for, after a change. */
+  #sorted: Segment[] | undefined;
   /** Bytes of all files, with what is appended but not written. */
   usedBytes = 0;
 
@@ -40,8 +42,9 @@ export class SegmentTable {
   }
 
   /** All segments, oldest first. */
-  all(): Segment[] {
-    return [...this.#byNumber.values()].sort((a, b) => a.number - b.number);
+  all(): readonly Segment[] {
+    this.#sorted ??= [...this.#byNumber.values()].sort((a, b) => a.number - b.number);
+    return this.#sorted;
   }
 
   byNumber(number: number): Segment | undefined {
@@ -62,6 +65,7 @@ export class SegmentTable {
     const segment = new Segment(number, chosen, path, this.geometry);
     this.#slots[chosen] = segment;
     this.#byNumber.set(number, segment);
+    this.#sorted = undefined;
     this.usedBytes += segment.appendedBytes;
     return segment;
   }
@@ -74,6 +78,7 @@ export class SegmentTable {
 
   remove(segment: Segment): void {
     this.#byNumber.delete(segment.number);
+    this.#sorted = undefined;
     this.usedBytes -= segment.appendedBytes;
     this.#slots[segment.slot] = undefined;
   }
