@@ -54,8 +54,12 @@ test('perfect fit: at most one drive over a known optimum', () => {
 test('the same input gives the same bytes', () => {
   const options = { ranges: 5000, drives: 20, seed: 4, cap: 0.2, fill: [0.9, 0.95] as const };
   const ranges = rangesOf(ycsb(options, true));
-  const once = formatPlan(jsonOf(plan({ ranges, drives: paperDrives() }), ranges));
-  const again = formatPlan(jsonOf(plan({ ranges, drives: paperDrives() }), ranges));
+  const once = formatPlan(
+    jsonOf(plan({ ranges, drives: paperDrives() }, { steps: 40_000_000 }), ranges),
+  );
+  const again = formatPlan(
+    jsonOf(plan({ ranges, drives: paperDrives() }, { steps: 40_000_000 }), ranges),
+  );
   assert.is(once, again);
 });
 
@@ -63,8 +67,8 @@ test('objectives: index saves entries, even levels the drives', () => {
   const options = { ranges: 20_000, drives: 20, seed: 5, cap: 0.01, fill: [0.7, 0.95] as const };
   const ranges = rangesOf(ycsb(options, true));
   const drives = paperDrives();
-  const fewest = plan({ ranges, drives });
-  const index = plan({ ranges, drives }, { objective: 'index' });
+  const fewest = plan({ ranges, drives }, { steps: 40_000_000 });
+  const index = plan({ ranges, drives }, { objective: 'index', steps: 40_000_000 });
   assert.ok(index.entries <= fewest.entries);
   assert.ok(index.curve.length > 3);
   const even = plan({ ranges, drives: driveList(25) }, { objective: 'even' });
@@ -81,7 +85,7 @@ test('coarse instances: classes 8 and 10 and triplets are solved to proved optim
     mommessin('TF', 60, 3, 1),
   ]) {
     const { ranges, drives } = vectorInstance(instance.capacity, instance.demands);
-    const result = plan({ ranges, drives }, { steps: 400_000_000 }, { solver });
+    const result = plan({ ranges, drives }, { steps: 600_000_000 }, { solver });
     assert.is(result.drives.length, instance.optimum ?? 25, instance.name);
     assert.is(result.lower, result.drives.length);
     checked(jsonOf(result, ranges), ranges, drives);
@@ -172,7 +176,7 @@ test('the verifier finds what a plan was made to hide', () => {
   const ranges = rangesOf(
     ycsb({ ranges: 2000, drives: 6, seed: 9, cap: 0.05, fill: [0.9, 0.95] }, true),
   );
-  const json = jsonOf(plan({ ranges, drives: paperDrives() }), ranges);
+  const json = jsonOf(plan({ ranges, drives: paperDrives() }, { steps: 40_000_000 }), ranges);
   checked(json, ranges);
   const faultOf = (changed: PlanJson): string =>
     verifyPlan(changed, ranges, paperDrives()).faults.join('; ');

@@ -164,7 +164,7 @@ test('drift: every step is mended, no prefix exceeds a drive, little more moves 
   let bound = 0;
   for (const step of drift(start, 8, 3)) {
     const ranges = rangesOf(step);
-    const result = replan({ ranges, drives }, current, { threshold: 0.01 });
+    const result = replan({ ranges, drives }, current, { threshold: 0 });
     assert.equal(result.unsolved, []);
     assert.equal(prefixFaults(result, current, ranges, drives), []);
     assert.ok(result.bytesMoved >= result.bytesBound);
@@ -173,7 +173,7 @@ test('drift: every step is mended, no prefix exceeds a drive, little more moves 
     current = chainsOf(result.drives, result.chains, 3000);
   }
   assert.ok(moved > 0, 'the drift was to overload some drive');
-  assert.ok(moved <= bound * 4, `${moved} moved, ${bound} needed`);
+  assert.ok(moved <= bound * 3, `${moved} moved, ${bound} needed`);
 });
 
 test.run();

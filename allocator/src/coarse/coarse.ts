@@ -119,7 +119,7 @@ class CoarseSearch {
       this.#raise(columns, this.#options.budget.part(80_000_000));
       for (let round = 0; round < 4 && !this.#isClosed && !this.#options.budget.isOver; round++) {
         this.#improve(columns.cover(this.#best.length, round === 0 ? 50 : 400));
-        this.#searchDown(60_000_000);
+        this.#searchDown(300_000_000);
       }
     } finally {
       columns.close();
@@ -128,7 +128,7 @@ class CoarseSearch {
 
   run(): CoarseResult {
     const { solver, budget } = this.#options;
-    const steps = 4_000_000 + this.#items.count * 40_000;
+    const steps = 25_000_000 + this.#items.count * 250_000;
     this.#searchDown(steps);
     if (!this.#isClosed) this.#tryTight(solver);
     if (!this.#isClosed && solver !== undefined && this.#items.count <= SOLVER_ITEMS_MAX) {

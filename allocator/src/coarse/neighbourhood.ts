@@ -171,7 +171,7 @@ export function searchFewer(
   const [bins, outside] = partialFrom(items, solution, target);
   const state = new PartialPacking(items, random, bins, outside);
   const mean = items.weight.reduce((sum, value) => sum + value, 0) / items.count;
-  const perStep = 4 + items.resources * 2;
+  const perStep = 30 + items.resources * 10;
   const cycleSteps = 60_000 + items.count * 400;
   for (;;) {
     for (let s = 0; s < cycleSteps; s++) {

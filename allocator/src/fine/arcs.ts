@@ -2,7 +2,7 @@
 //
 // A node owns a sequence of items and a group of drives. It splits the group in two halves of like proportions, cuts the arc that
 // one half should hold, corrects it where items are too coarse, and goes on with both. Errors made high up are small against
-// the many drives below, so only a tenth of the slack may be used there; the last split, between two drives, may use all of it.
+// the many drives below, so only a few per cent of the slack may be used there; the last split, between two drives, may use all of it.
 // What is still over capacity at the end is mended drive against drive (mend.ts).
 
 import type { Bins, Packing } from '../packing/packing.ts';
@@ -37,7 +37,8 @@ function capacityOf(bins: Bins, group: Int32Array, r: number): number {
 /** Share of the slack that a split may use up, by the number of drives below it. */
 function slackShare(driveCount: number): number {
   if (driveCount <= 2) return 1;
-  return driveCount <= 8 ? 0.2 : 0.1;
+  if (driveCount <= 8) return 0.2;
+  return driveCount <= 64 ? 0.08 : 0.03;
 }
 
 function splitTarget(

@@ -9,6 +9,8 @@ import type { Sequence, Target } from './split.ts';
 
 const CANDIDATES_MAX = 1600;
 const SCAN_MAX = 24;
+const CUTS_MAX = 4;
+const SHIFT_MAX = 60;
 
 /** Runs of the sequence that lie on one side, with what moving them does to the left load. */
 class Runs {
@@ -34,15 +36,30 @@ class Runs {
     const { length } = sequence;
     const lengths = [1, 2, 4, 8, 16, 48, 128, 400].filter((runLength) => runLength * 2 < length);
     if (lengths.length === 0) lengths.push(1);
-    const perLength = Math.floor(CANDIDATES_MAX / lengths.length);
+    this.#addShifts(sequence, span);
+    const room = CANDIDATES_MAX - this.count;
+    const perLength = Math.floor(room / lengths.length);
     lengths.forEach((runLength, l) => {
       // Single items are the most useful ones: they take what the longer runs leave of the places.
-      const places = l === 0 ? perLength + (CANDIDATES_MAX % lengths.length) : perLength;
+      const places = l === 0 ? perLength + (room % lengths.length) : perLength;
       const step = Math.max(1, length / places);
       for (let at = 0; at + runLength <= length; at += step) {
         this.#add(sequence, Math.floor(at), runLength, span);
       }
     });
+  }
+
+  /** Runs that begin or end where the side changes: moving one only shifts a cut and costs no index entry. */
+  #addShifts(sequence: Sequence, span: Float64Array): void {
+    let cuts = 0;
+    for (let k = 1; k < sequence.length && cuts < CUTS_MAX; k++) {
+      if (sequence.side[k] === sequence.side[k - 1]) continue;
+      cuts++;
+      for (let runLength = 1; runLength <= SHIFT_MAX; runLength++) {
+        if (k + runLength <= sequence.length) this.#add(sequence, k, runLength, span);
+        if (k >= runLength) this.#add(sequence, k - runLength, runLength, span);
+      }
+    }
   }
 
   #add(sequence: Sequence, from: number, runLength: number, span: Float64Array): void {

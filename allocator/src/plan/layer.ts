@@ -9,11 +9,12 @@ import { dualFeasibleBound } from '../bounds/dual-feasible.ts';
 import { inventoryBounds, sumBounds } from '../bounds/sums.ts';
 import { packCoarse } from '../coarse/coarse.ts';
 import { coarseItems, solutionToBins } from '../coarse/items.ts';
+import { packMerged } from '../coarse/merged.ts';
 import { fillGivenBins } from '../coarse/portfolio.ts';
 import { coalesce } from '../fine/coalesce.ts';
 import { contiguousDrives, packFine } from '../fine/fine.ts';
 import { NoPlanError } from '../model/errors.ts';
-import type { Budget } from '../packing/budget.ts';
+import { Budget } from '../packing/budget.ts';
 import {
   binsFrom,
   countRuns,
@@ -32,6 +33,8 @@ export interface Layer {
   readonly objective: Objective;
   readonly seed: number;
   readonly budget: Budget;
+  /** Work that saving index entries by merging neighbours may do. */
+  readonly mergeSteps: number;
   readonly tools: PlanTools;
 }
 
@@ -51,6 +54,9 @@ export interface Packed {
 
 const COARSE_ITEMS_MAX = 20_000;
 const COARSE_PER_DRIVE_MAX = 40;
+const MERGED_ITEMS_MAX = 100_000;
+/** With fewer ranges per drive there is nothing to merge. */
+const MERGED_PER_DRIVE_MIN = 8;
 
 /** Bins renumbered in the order in which the key space meets them; empty ones vanish. */
 function renumber(binOf: Int32Array): number {
@@ -177,8 +183,17 @@ class EqualLayer {
     return best;
   }
 
+  /** Every resource within one per cent of tight at the bound, and room for more than one further drive in 0.2 %. */
+  #isTightInAll(): boolean {
+    const lower = this.#lower;
+    if (lower * 0.002 < 2 || this.#share < 0.002) return false;
+    return this.#packing.totals.every(
+      (total, r) => Number(total) > 0.99 * lower * this.#capacity[r]!,
+    );
+  }
+
   #balanced(): Int32Array | undefined {
-    const tight = this.#fine(this.#lower);
+    const tight = this.#isTightInAll() ? undefined : this.#fine(this.#lower);
     const { joins } = this.#packing;
     if (tight !== undefined && countRuns(joins, tight) <= 2 * this.#lower) return tight;
     const extra = Math.max(1, Math.floor(this.#lower * 0.002));
@@ -246,7 +261,24 @@ class EqualLayer {
         `no packing on at most ${this.#most} drives was found; the bound is ${this.#lower}`,
       );
     }
+    binOf = this.#withMergedNeighbours(binOf);
     return { binOf, drives: renumber(binOf), bounds, curve: this.#curve };
+  }
+
+  /** Where many entries per drive are left, packs merged neighbours on as many drives; the search for drives has had its steps. */
+  #withMergedNeighbours(binOf: Int32Array): Int32Array {
+    const { objective, seed, tools, mergeSteps } = this.#layer;
+    const entries = countRuns(this.#packing.joins, binOf);
+    const drives = binOf.reduce((most, b) => Math.max(most, b + 1), 0);
+    const { count } = this.#packing;
+    const isMiddling = count <= MERGED_ITEMS_MAX && count >= drives * MERGED_PER_DRIVE_MIN;
+    const pays = isMiddling && entries > 2.5 * drives;
+    if (!pays || objective === 'even' || this.#runsMax > 0) return binOf;
+    const own = new Budget(mergeSteps, tools.shouldStop);
+    const merged = packMerged(this.#packing, this.#capacity, drives, entries, seed, own);
+    if (merged === undefined) return binOf;
+    this.#curve.push({ drives, entries: countRuns(this.#packing.joins, merged) });
+    return merged;
   }
 }
 

@@ -27,6 +27,7 @@ import type {
 } from './types.ts';
 
 const STEPS_DEFAULT = 1_000_000_000;
+const MERGE_STEPS_MAX = 400_000_000;
 
 /** Ranges that no empty drive can hold, with what would help. */
 function findUnplaceable(
@@ -83,6 +84,7 @@ class Planner {
   readonly #demand: Demand;
   readonly #whole: readonly Float64Array[];
   readonly #budget: Budget;
+  readonly #mergeSteps: number;
   readonly #drives: PlannedDrive[] = [];
   readonly #bounds: Bound[] = [];
   readonly #curve: CurvePoint[] = [];
@@ -106,7 +108,9 @@ class Planner {
       this.#options.replicas,
     );
     this.#whole = wholeDemand(this.#demand);
-    this.#budget = new Budget(options.steps ?? STEPS_DEFAULT, tools.shouldStop);
+    const steps = options.steps ?? STEPS_DEFAULT;
+    this.#budget = new Budget(steps, tools.shouldStop);
+    this.#mergeSteps = Math.min(MERGE_STEPS_MAX, steps * 0.4);
   }
 
   run(): Plan {
@@ -146,6 +150,7 @@ class Planner {
       objective: this.#options.objective,
       seed: this.#options.seed,
       budget: this.#budget,
+      mergeSteps: this.#mergeSteps,
       tools: this.#tools,
     };
     const texts = (list: readonly string[] | undefined): string[] | undefined =>
