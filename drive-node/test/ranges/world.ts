@@ -46,7 +46,7 @@ export interface SimDrive {
   readonly name: string;
   readonly host: RangeHost;
   readonly store: Store;
-  readonly finished: { target: string; epoch: number }[];
+  readonly finished: { range: number; target: string; epoch: number }[];
   readonly trouble: string[];
   readonly lease: { isGranted: boolean };
   readonly address: DriveAddress;
@@ -202,8 +202,8 @@ export class World {
         defaultDurability: 'flush',
         peers: pool,
         lease: { isValid: () => lease.isGranted },
-        reportSyncFinished: async ({ target, epoch }) => {
-          finished.push({ target, epoch });
+        reportSyncFinished: async ({ range, target, epoch }) => {
+          finished.push({ range, target, epoch });
         },
         reportTrouble: (message) => trouble.push(message),
       },
