@@ -361,6 +361,8 @@ export class RangeHost implements Ranges {
 
   /** The log moved on, or failed. Copied records first: they are older than live ones. */
   #progress(failure: StoreError | undefined): void {
+    // What the last flush of a stopping drive brings is applied by the replay of its next start.
+    if (this.#isStopped) return;
     this.#syncTarget.advance(failure);
     this.#committer.advanceAll();
     if (failure !== undefined) this.#fail();
