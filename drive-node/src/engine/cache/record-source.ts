@@ -11,6 +11,7 @@ import {
   checksumOf,
   claimedBytes,
   HEADER_BYTES,
+  headBytes,
   isPlausible,
   type RecordView,
 } from '../log/record.ts';
@@ -70,6 +71,19 @@ export class RecordSource {
     const segment = this.#segments.inSlot(this.#segments.slotOf(place));
     if (segment === undefined) return LoadResult.gone;
     return this.loadAt(segment, this.#segments.offsetOf(place), view);
+  }
+
+  /**
+   * As `load`, for those who ask whose record it is: of a long one the value may not be in `view`.
+   * Overwriting a large value does not bring the old one together again.
+   */
+  loadHead(place: number, view: RecordView): LoadResult {
+    const segment = this.#segments.inSlot(this.#segments.slotOf(place));
+    if (segment === undefined) return LoadResult.gone;
+    const offset = this.#segments.offsetOf(place);
+    return this.#isHeadAt(segment, offset, view)
+      ? LoadResult.found
+      : this.loadAt(segment, offset, view);
   }
 
   loadAt(segment: Segment, offset: number, view: RecordView): LoadResult {
@@ -136,6 +150,18 @@ export class RecordSource {
     this.#missingBlockLast = last;
     this.#missingBytes = 0;
     return LoadResult.cold;
+  }
+
+  /** Whether header and key lie in one block that the log wrote in this life; then `view` is set. */
+  #isHeadAt(segment: Segment, offset: number, view: RecordView): boolean {
+    const inner = offset & (BLOCK_BYTES - 1);
+    if (offset >= segment.writtenBytes || inner + HEADER_BYTES > BLOCK_BYTES) return false;
+    const block = this.#cache.find(segment, offset >>> BLOCK_BITS, inner + HEADER_BYTES);
+    if (block < 0 || !this.#cache.isTrusted(block)) return false;
+    const at = block * BLOCK_BYTES + inner;
+    if (this.#cache.validBytes(block) < inner + headBytes(this.#cache.arena, at)) return false;
+    view.set(this.#cache.arena, at);
+    return true;
   }
 
   /** The header itself crosses into the next block. */

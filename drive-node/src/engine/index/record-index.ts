@@ -115,7 +115,7 @@ export class RecordIndex {
     hashes.find(high, low);
     while (number < hashes.candidates) {
       const candidate = hashes.candidate(number);
-      const result = candidate === place ? LoadResult.gone : this.#source.load(candidate, view);
+      const result = candidate === place ? LoadResult.gone : this.#source.loadHead(candidate, view);
       if (result === LoadResult.found && !view.isKey(namespace, key)) {
         number++;
         continue;

@@ -162,6 +162,11 @@ export function isPlausible(bytes: Uint8Array, at: number): boolean {
   return length >= fixed && length <= RECORD_BYTES_MAX;
 }
 
+/** Bytes of header and key of the record that begins at `at`. */
+export function headBytes(bytes: Uint8Array, at: number): number {
+  return fixedBytes((bytes[at + 7] as number) >>> 4) + keyBytesAt(bytes, at);
+}
+
 function fixedBytes(flags: number): number {
   const session = (flags & HAS_SESSION) !== 0 ? SESSION_BYTES : 0;
   return HEADER_BYTES + session + ((flags & IS_COPY) !== 0 ? ORIGIN_BYTES : 0);

@@ -136,6 +136,20 @@ function checkOddReads(check: Check): void {
     },
   );
 
+  check('a large value replaces another and is removed', async (store, scribe, namespace) => {
+    for (const fill of [1, 2, 3]) {
+      const value = new Uint8Array(300_000 + fill).fill(fill);
+      scribe.put('large', value);
+      scribe.put('small', String(fill));
+      await durable(store);
+      const found = await store.get(namespace, Buffer.from('large'));
+      assert.ok(Buffer.from(value).equals(found?.value as Uint8Array));
+    }
+    scribe.delete('large');
+    assert.is(await read(store, namespace, 'large'), undefined);
+    assert.equal(await scanAll(store, namespace), ['small=3']);
+  });
+
   check('namespaces do not see each other', async (store, scribe, namespace) => {
     const other = store.createNamespace();
     assert.is.not(other, namespace);
