@@ -180,7 +180,10 @@ export interface Store {
    */
   append(record: LogRecord, flush: boolean): Appended;
 
-  /** Makes a record of `append` visible. In sequence order per namespace. Never waits. */
+  /**
+   * Makes a record of `append` visible. In sequence order per range. Never waits. Session-only
+   * records too: the log is replayed, and kept, from the oldest record that was not applied.
+   */
   apply(record: LogRecord, appended: Appended): void;
 
   /**
@@ -214,7 +217,8 @@ export interface Store {
 
   /**
    * Forgets an interval of a namespace without rewriting the log: at once for readers, in the
-   * background for the indexes. Durable and resumed after a crash when the promise settles.
+   * background for the indexes. Durable and resumed after a crash when the promise settles. It
+   * covers everything appended before the call, applied or not; what is appended later is kept.
    */
   dropInterval(namespace: Namespace, start: Uint8Array, end: Uint8Array | undefined): Promise<void>;
 
