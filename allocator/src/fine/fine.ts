@@ -22,6 +22,8 @@ export interface FineResult {
 }
 
 const THRESHOLDS = [1, 0.1, 0.04, 0.015] as const;
+/** Spreading looks at every drive for every heavy item; beyond this it takes longer than all else. */
+const SPREAD_STEPS_MAX = 600_000_000;
 
 function fixedMask(fixed: Int32Array | undefined): Uint8Array | undefined {
   return fixed === undefined ? undefined : Uint8Array.from(fixed, (b) => +(b >= 0));
@@ -37,7 +39,7 @@ function attempt(
   const loads = binLoads(packing, bins.count, binOf);
   if (threshold < 1) {
     const heavy = heavyItems(packing, bins, threshold).filter((i) => binOf[i] === -1);
-    if (!options.budget.spend(heavy.length * bins.count)) return undefined;
+    if (heavy.length * bins.count > SPREAD_STEPS_MAX) return undefined;
     if (!spread(packing, bins, heavy, binOf, loads)) return undefined;
   }
   const light = freeItems(binOf);
@@ -73,7 +75,7 @@ export function packFine(
   for (const threshold of THRESHOLDS) {
     // Spreading matters only where items stand out: between the thresholds there is nothing to spread.
     if (threshold < 1 && threshold > share) continue;
-    if (threshold === 1 && share > 0.05) continue;
+    if (threshold === 1 && share > 0.2) continue;
     const found = attempt(packing, bins, threshold, options);
     if (found?.isFeasible) return found;
     result ??= found;
