@@ -162,10 +162,10 @@ export class Connection {
 
   // What the link tells us; wired by the handshake.
 
-  handleData(chunk: Uint8Array): void {
+  handleData(chunk: Uint8Array, isBorrowed: boolean): void {
     this.#lastHeardMs = this.#clock.nowMs();
     try {
-      this.#assembler.push(chunk, (frame) => this.handleFrame(frame));
+      this.#assembler.push(chunk, (frame) => this.handleFrame(frame), isBorrowed);
     } catch (error) {
       this.fail(error);
     }

@@ -39,14 +39,14 @@ export class Greeting implements LinkEvents {
     this.#steps = steps;
   }
 
-  data(chunk: Uint8Array): void {
+  data(chunk: Uint8Array, isBorrowed: boolean = false): void {
     if (this.#connection !== undefined) {
-      this.#connection.handleData(chunk);
+      this.#connection.handleData(chunk, isBorrowed);
       return;
     }
     if (this.#isOver) return;
     try {
-      this.#assembler.push(chunk, (frame) => this.#take(frame));
+      this.#assembler.push(chunk, (frame) => this.#take(frame), isBorrowed);
     } catch (error) {
       this.#fault(error);
     }

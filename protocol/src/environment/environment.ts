@@ -45,7 +45,11 @@ export interface Link {
 
 /** What a link tells its owner. Never called inside a call into the link. */
 export interface LinkEvents {
-  data(chunk: Uint8Array): void;
+  /**
+   * `isBorrowed`: the bytes are the link's own and change after the call, so what is kept must be
+   * copied. Otherwise they belong to the owner of the link.
+   */
+  data(chunk: Uint8Array, isBorrowed?: boolean): void;
   /** The send buffer has drained below the low mark. */
   drain(): void;
   /** Called exactly once, last. */

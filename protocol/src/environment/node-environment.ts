@@ -1,7 +1,7 @@
 // The real world behind the seam: Node's clock, random numbers and TCP sockets.
 
 import { randomFillSync } from 'node:crypto';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type OnReadOpts, type Server, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type {
   Clock,
@@ -18,6 +18,8 @@ import type {
 const TIMER_MS_MAX = 2_147_483_647;
 /** How long a closed link may take to send its last words. */
 const LINGER_MS_MAX = 1_000;
+/** What one read of a dialled socket may bring. */
+const RECEIVED_BYTES_MAX = 256 * 1024;
 
 const nodeClock: Clock = {
   nowMs: () => performance.now(),
@@ -51,18 +53,36 @@ export function formatAddress(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/**
+ * Where the dialled sockets of this process receive, one after the other: a read is handled before
+ * the next one begins. Otherwise Node allocates 64 KiB for each read, which costs more than copying.
+ * An accepted socket cannot be given a buffer.
+ */
+let receiveBuffer: Buffer | undefined;
+
+/** Takes what a dialled socket received; set when the link is bound. */
+interface Inlet {
+  take: ((chunk: Uint8Array) => void) | undefined;
+}
+
 class SocketLink implements Link {
   readonly remoteAddress: string;
   readonly #socket: Socket;
   #isClosing = false;
 
-  constructor(socket: Socket, events: LinkEvents) {
+  constructor(socket: Socket, events: LinkEvents, inlet?: Inlet) {
     this.#socket = socket;
     this.remoteAddress = formatAddress(socket.remoteAddress ?? '?', socket.remotePort ?? 0);
     let failure: Error | undefined;
-    socket.on('data', (chunk) => {
-      if (!this.#isClosing) events.data(chunk as Uint8Array);
-    });
+    if (inlet === undefined) {
+      socket.on('data', (chunk) => {
+        if (!this.#isClosing) events.data(chunk as Uint8Array);
+      });
+    } else {
+      inlet.take = (chunk) => {
+        if (!this.#isClosing) events.data(chunk, true);
+      };
+    }
     socket.on('drain', () => events.drain());
     socket.on('error', (error) => {
       failure = error;
@@ -112,7 +132,7 @@ class SocketLink implements Link {
   }
 }
 
-function unboundLink(socket: Socket): UnboundLink {
+function unboundLink(socket: Socket, inlet?: Inlet): UnboundLink {
   socket.setNoDelay(true);
   socket.pause();
   let earlyError: Error | undefined;
@@ -122,10 +142,21 @@ function unboundLink(socket: Socket): UnboundLink {
   socket.on('error', remember);
   return {
     bind(events) {
-      const link = new SocketLink(socket, events);
+      const link = new SocketLink(socket, events, inlet);
       socket.off('error', remember);
       if (socket.closed) setImmediate(() => events.close(earlyError));
       return link;
+    },
+  };
+}
+
+function receiving(inlet: Inlet): OnReadOpts {
+  receiveBuffer ??= Buffer.allocUnsafeSlow(RECEIVED_BYTES_MAX);
+  return {
+    buffer: receiveBuffer,
+    callback(bytes, buffer) {
+      inlet.take?.(buffer.subarray(0, bytes));
+      return true;
     },
   };
 }
@@ -138,7 +169,8 @@ function connectSocket(
   const { host, port } = parseAddress(address);
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const socket = connect({ host, port });
+    const inlet: Inlet = { take: undefined };
+    const socket = connect({ host, port, onread: receiving(inlet) });
     if (!isRef) socket.unref();
     const abort = (): void => {
       socket.destroy();
@@ -149,7 +181,7 @@ function connectSocket(
     socket.once('connect', () => {
       signal?.removeEventListener('abort', abort);
       socket.off('error', reject);
-      resolve(unboundLink(socket));
+      resolve(unboundLink(socket, inlet));
     });
   });
 }

@@ -6,8 +6,9 @@
 //   8       h     header: a msgpack array [opcode, request id, ...]
 //   8+h     p     payload: raw bytes, laid out as the opcode says
 //
-// A frame that arrives in one chunk is sliced without a copy; one that arrives in pieces is
-// gathered in one buffer of its final size. Both sizes are checked before anything is allocated.
+// A frame that arrives in one chunk is sliced without a copy; one that arrives in pieces, or in a
+// chunk that is only borrowed, is gathered in one buffer of its final size. Both sizes are checked
+// before anything is allocated.
 
 import { HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX } from '../words/limits.ts';
 import type { Opcode } from '../words/opcodes.ts';
@@ -129,8 +130,11 @@ export class FrameAssembler {
     this.#payloadBytesMax = payloadBytesMax;
   }
 
-  /** Calls `emit` for every frame that `chunk` completes. Throws MalformedFrameError. */
-  push(chunk: Uint8Array, emit: (frame: Frame) => void): void {
+  /**
+   * Calls `emit` for every frame that `chunk` completes. No frame looks into a borrowed chunk.
+   * Throws MalformedFrameError.
+   */
+  push(chunk: Uint8Array, emit: (frame: Frame) => void, isBorrowed: boolean = false): void {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
     let offset = 0;
     while (offset < bytes.length) {
@@ -138,7 +142,7 @@ export class FrameAssembler {
         offset = this.#gather(bytes, offset, emit);
         continue;
       }
-      const whole = this.#takeWhole(bytes, offset, emit);
+      const whole = isBorrowed ? 0 : this.#takeWhole(bytes, offset, emit);
       if (whole > 0) offset = whole;
       else offset = this.#startGathering(bytes, offset, emit);
     }

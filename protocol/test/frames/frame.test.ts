@@ -139,6 +139,24 @@ test('a header that is no array of opcode and request id is refused', () => {
   refused(raw(Buffer.from([0xc1, 0xc1, 0xc1])), 'plain data');
 });
 
+test('frames from borrowed chunks do not change when the chunks do', () => {
+  const stream = Buffer.concat(Object.values(sampleFrames()));
+  const whole = plain(assemble([stream]));
+  const random = new SeededRandom(4);
+  for (let round = 0; round < 100; round++) {
+    const frames: Frame[] = [];
+    const assembler = new FrameAssembler();
+    for (let at = 0; at < stream.length; ) {
+      const end = at + 1 + random.below(2_000);
+      const lent = Buffer.from(stream.subarray(at, end));
+      assembler.push(lent, (frame) => frames.push(frame), true);
+      lent.fill(0xee);
+      at = end;
+    }
+    assert.equal(plain(frames), whole);
+  }
+});
+
 test('what the receiver throws reaches the caller of push', () => {
   const assembler = new FrameAssembler();
   const bytes = sampleFrames()['ping'] as Buffer;
