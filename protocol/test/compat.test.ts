@@ -14,7 +14,7 @@ import { allTypes } from './messages/all-types.ts';
 const test = suite('compatibility');
 
 const PINNED: Record<number, string> = {
-  1: '8bc9ad9bfc4cc219',
+  1: '10a8c60242aba31b',
 };
 
 function description(): string {

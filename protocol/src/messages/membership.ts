@@ -5,7 +5,7 @@
 
 import type { DriveAddress, RangeRecord } from '../ranges/range-record.ts';
 import type { DriveId, Epoch, Incarnation, IndexVersion, RangeId, Sequence } from '../words/ids.ts';
-import { RANGES_PER_DRIVE_MAX } from '../words/limits.ts';
+import { HISTORY_GAPS_MAX, RANGES_PER_DRIVE_MAX } from '../words/limits.ts';
 import { Opcode } from '../words/opcodes.ts';
 import {
   addressField,
@@ -24,6 +24,7 @@ import {
   list,
   type MessageType,
   messageType,
+  optional,
   text,
   tuple,
 } from './schema.ts';
@@ -98,6 +99,14 @@ export interface RangeReport {
   readonly writtenBytes: number;
 }
 
+/** Two neighbours of a chain cannot be joined from what they have: `drive` has to be copied anew. */
+export interface HistoryGap {
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  /** The one that lacks something, and that the other one can do without. */
+  readonly drive: DriveId;
+}
+
 export interface Heartbeat {
   readonly drive: DriveId;
   readonly incarnation: Incarnation;
@@ -108,6 +117,8 @@ export interface Heartbeat {
   readonly storeFailed: boolean;
   readonly ranges: readonly RangeReport[];
   readonly indexVersion: IndexVersion;
+  /** Repeated while they last. Cure: take the drive out as `offline`, then bring it back `syncing`. */
+  readonly gaps?: readonly HistoryGap[] | undefined;
 }
 export const heartbeat: MessageType<Heartbeat> = messageType('heartbeat', Opcode.heartbeat, {
   drive: driveIdField,
@@ -130,6 +141,12 @@ export const heartbeat: MessageType<Heartbeat> = messageType('heartbeat', Opcode
     RANGES_PER_DRIVE_MAX,
   ),
   indexVersion: indexVersionField,
+  gaps: optional(
+    list(
+      tuple<HistoryGap>({ range: rangeIdField, epoch: epochField, drive: driveIdField }),
+      HISTORY_GAPS_MAX,
+    ),
+  ),
 });
 
 export interface HeartbeatAnswer {

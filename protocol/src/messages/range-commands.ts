@@ -68,15 +68,60 @@ export const dropRange: MessageType<DropRange> = messageType('dropRange', Opcode
  * To the head: cut the range at `right.start`. Both records have the old chain and the next epoch.
  * The head passes the cut down the chain in the order of its writes (chainSplit) and answers when
  * every member has installed both halves.
+ *
+ * Direct, to any member: the head that began the cut is gone. The records have any higher epoch and
+ * their own chain. The member cuts by itself, passes nothing on, and takes both records; one that has
+ * cut already only takes the records. It refuses with `conflictingOperation`, and changes nothing, when
+ * its last sequence is not that of the cut.
  */
 export interface SplitRange {
   readonly left: RangeRecord;
   readonly right: RangeRecord;
+  readonly isDirect?: boolean | undefined;
+  /** Where those who have cut have cut (`rangeStateAnswer.cutSequence`). Only, and always, if direct. */
+  readonly sequence?: Sequence | undefined;
 }
 export const splitRange: MessageType<SplitRange> = messageType('splitRange', Opcode.splitRange, {
   left: recordField,
   right: recordField,
+  isDirect: optional(boolean),
+  sequence: optional(sequenceField),
 });
+
+/** How far is this drive with a range? Asked before a failed change is carried on or taken back. */
+export interface RangeState {
+  readonly range: RangeId;
+}
+export const rangeState: MessageType<RangeState> = messageType('rangeState', Opcode.rangeState, {
+  range: rangeIdField,
+});
+export interface RangeStateAnswer {
+  readonly range: RangeId;
+  /** The newest that this drive has persisted or heard of; undefined: it never heard of the range. */
+  readonly record: RangeRecord | undefined;
+  /** Its data is here, as a member of that record. False after it left, or never came. */
+  readonly isHeld: boolean;
+  /** False while a copy to this drive is not finished, or when it was taken out for being away. */
+  readonly isComplete: boolean;
+  /** Last sequence in the log, and up to where everything is committed. 0 when it is not held. */
+  readonly sequence: Sequence;
+  readonly committed: Sequence;
+  /** For the right half of a cut: the last sequence before it. Stays, whatever record follows. */
+  readonly cutSequence: Sequence | undefined;
+}
+export const rangeStateAnswer: MessageType<RangeStateAnswer> = messageType(
+  'rangeStateAnswer',
+  Opcode.answer,
+  {
+    range: rangeIdField,
+    record: optional(recordField),
+    isHeld: boolean,
+    isComplete: boolean,
+    sequence: sequenceField,
+    committed: sequenceField,
+    cutSequence: optional(sequenceField),
+  },
+);
 
 /** Asks for a key that halves the bytes of a range. */
 export interface MiddleKey {

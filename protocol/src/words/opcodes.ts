@@ -34,6 +34,7 @@ export const Opcode = {
   dropRange: 51,
   splitRange: 52,
   middleKey: 53,
+  rangeState: 54,
   // 6x: drive to drive
   updates: 60,
   acknowledge: 61,
