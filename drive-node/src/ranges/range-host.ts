@@ -127,7 +127,7 @@ export class RangeHost implements Ranges {
       requests: [this.#scans.open, this.#outcomes.open],
     });
     this.#handlers = this.#handlerTable(this.#makeReceiver());
-    this.#sizes = new Sizes(store);
+    this.#sizes = new Sizes(store, environment.clock);
     this.#rebuilt = rebuilt.replicas;
     this.#restore(rebuilt);
     store.onProgress((failure) => this.#progress(failure));

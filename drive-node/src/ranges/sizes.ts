@@ -1,23 +1,36 @@
 // How many keys and bytes each range copy holds: asked of the store in the background, one copy after
 // the other, so that a heartbeat never waits for it.
+//
+// A round walks the keys of the whole drive. Heartbeats come every second or so, whatever a drive
+// holds: a round that took long is followed by a rest that is many times as long.
 
+import type { Clock } from '@piton/protocol';
 import type { Store } from '../engine/store.ts';
 import type { Replica } from './replica.ts';
 
+/** Of its own time, one part in so many is spent on measuring. */
+const REST_FACTOR = 50;
+
 export class Sizes {
   readonly #store: Store;
+  readonly #clock: Clock;
   #isRunning = false;
+  #restsUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor(store: Store) {
+  constructor(store: Store, clock: Clock) {
     this.#store = store;
+    this.#clock = clock;
   }
 
-  /** Starts a round over the copies unless one is under way. */
+  /** Starts a round over the copies, unless one is under way or was lately. */
   refresh(replicas: Iterable<Replica>): void {
-    if (this.#isRunning) return;
+    const beganMs = this.#clock.nowMs();
+    if (this.#isRunning || beganMs < this.#restsUntilMs) return;
     this.#isRunning = true;
     this.#round([...replicas]).finally(() => {
       this.#isRunning = false;
+      const endedMs = this.#clock.nowMs();
+      this.#restsUntilMs = endedMs + REST_FACTOR * (endedMs - beganMs);
     });
   }
 

@@ -8,7 +8,7 @@ import { keyAfter } from '@piton/protocol';
 import { type Disk, unlinkIfThere } from '../disk/disk.ts';
 import { StoreError } from '../store.ts';
 import type { KeyBatch, KeyCount, KeyIndex, KeyInterval, KeyPage } from './key-index.ts';
-import type { PackedRows } from './sqlite-key-table.ts';
+import type { CountedRows, PackedRows } from './sqlite-key-table.ts';
 import type { KeyAnswer, KeyRequest } from './sqlite-key-worker.ts';
 
 interface Pending {
@@ -66,12 +66,10 @@ export class SqliteKeyIndex implements KeyIndex {
   }
 
   async count(interval: KeyInterval, keysMax: number): Promise<KeyCount> {
-    const page = await this.page(interval, false, keysMax);
-    let bytes = 0;
-    for (let at = 0; at < page.keys.length; at++) bytes += page.recordBytes[at] as number;
-    const last = page.keys.at(-1);
-    const next = page.isLast || last === undefined ? undefined : keyAfter(last);
-    return { keys: page.keys.length, bytes, next };
+    const { counted } = await this.#ask({ kind: 'count', ...interval, keysMax });
+    const { keys, bytes, last } = counted as CountedRows;
+    const next = keys < keysMax || last === null ? undefined : keyAfter(last);
+    return { keys, bytes, next };
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { KeyBatch } from './key-index.ts';
-import { type PackedRows, SqliteKeyTable } from './sqlite-key-table.ts';
+import { type CountedRows, type PackedRows, SqliteKeyTable } from './sqlite-key-table.ts';
 
 /** What the thread is asked. Every request gets exactly one answer, in order. */
 export type KeyRequest =
@@ -15,12 +15,20 @@ export type KeyRequest =
       readonly reverse: boolean;
       readonly keysMax: number;
     }
+  | {
+      readonly kind: 'count';
+      readonly namespace: number;
+      readonly start: Uint8Array;
+      readonly end: Uint8Array | undefined;
+      readonly keysMax: number;
+    }
   | { readonly kind: 'close' };
 
 export interface KeyAnswer {
   readonly error?: string;
   readonly filledPosition?: number;
   readonly rows?: PackedRows;
+  readonly counted?: CountedRows;
 }
 
 interface KeyWorkerData {
@@ -41,6 +49,10 @@ function answer(table: SqliteKeyTable, request: KeyRequest): KeyAnswer {
   if (request.kind === 'close') {
     table.close();
     return {};
+  }
+  if (request.kind === 'count') {
+    const { namespace, start, end, keysMax } = request;
+    return { counted: table.count(namespace, start, end, keysMax) };
   }
   const { namespace, start, end, reverse, keysMax } = request;
   return { rows: table.page(namespace, start, end, reverse, keysMax) };
