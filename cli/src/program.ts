@@ -7,6 +7,7 @@ import { getCommand } from './commands/data/get.ts';
 import { incrementCommand } from './commands/data/increment.ts';
 import { putCommand } from './commands/data/put.ts';
 import { scanCommand } from './commands/data/scan.ts';
+import { drainCommand } from './commands/layout/drain.ts';
 import { drivesCommand } from './commands/layout/drives.ts';
 import { keyspaceCommand } from './commands/layout/keyspace.ts';
 import { locateCommand } from './commands/layout/locate.ts';
@@ -29,7 +30,7 @@ function version(): string {
 const GROUPS: readonly [string, ((terminal: Terminal) => Command)[]][] = [
   ['Data:', [getCommand, putCommand, deleteCommand, incrementCommand, scanCommand, loadCommand]],
   ['Cluster:', [upCommand, statusCommand, drivesCommand, rangesCommand, locateCommand]],
-  ['Changes:', [keyspaceCommand, splitCommand, moveCommand]],
+  ['Changes:', [keyspaceCommand, splitCommand, moveCommand, drainCommand]],
 ];
 
 /** Applies to a command and everything below it: errors are thrown, text goes to the terminal. */

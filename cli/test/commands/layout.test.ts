@@ -67,6 +67,33 @@ test(
 );
 
 test(
+  'drain empties a drive; drives shows it; --cancel opens it again; too few drives is refused',
+  deadline(LIMIT_MS, async ({ stage }) => {
+    const { chain } = JSON.parse(await stage.fine('locate', 'zebra', '--json'));
+    const [drive] = chain as [string];
+    assert.match(
+      await stage.fine('drain', drive),
+      new RegExp(`^ok, drive ${drive} is empty and can be stopped in `),
+    );
+    const after = JSON.parse(await stage.fine('locate', 'zebra', '--json'));
+    assert.not.ok(after.chain.includes(drive));
+    assert.is(await stage.fine('get', 'zebra'), 'stripes\n');
+    const line = (await stage.fine('drives')).split('\n').find((one) => one.startsWith(drive));
+    assert.match(line ?? '', /\tup, drained\t0\t/);
+    const refused = await stage.piton(['drain', after.chain[0]]);
+    assert.is(refused.exit, 1);
+    assert.match(refused.err, /keeps 2 copies.*start another drive first/);
+    assert.is(
+      await stage.fine('drain', drive, '--cancel'),
+      `ok, drive ${drive} takes ranges again\n`,
+    );
+    assert.match(await stage.fine('drives'), /\tup\t0\t/);
+    const unknown = await stage.piton(['drain', 'drive-9']);
+    assert.match(unknown.err, /no drive drive-9/);
+  }),
+);
+
+test(
   'a move to a drive that is not there names those that are',
   deadline(LIMIT_MS, async ({ stage }) => {
     const { chain } = JSON.parse(await stage.fine('locate', 'a', '--json'));

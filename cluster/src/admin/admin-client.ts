@@ -106,6 +106,25 @@ export class AdminClient implements AsyncDisposable {
     return answer.operation;
   }
 
+  /** Moves everything off a drive and keeps it empty; the operation ends when it may be stopped. */
+  async drain(drive: string): Promise<number> {
+    const request = { drive: driveId(drive), isCancel: false };
+    return (await this.#request(messages.adminDrain, request, messages.operationAccepted))
+      .operation;
+  }
+
+  /** Stops a drain, or lets a drained drive take ranges again. */
+  async cancelDrain(drive: string): Promise<number> {
+    const request = { drive: driveId(drive), isCancel: true };
+    return (await this.#request(messages.adminDrain, request, messages.operationAccepted))
+      .operation;
+  }
+
+  /** Asks an operation to stop; how it ended tells whether that was in time. */
+  async cancel(operation: number): Promise<void> {
+    await this.#request(messages.cancelOperation, { operation }, messages.operationAccepted);
+  }
+
   /** Where an operation stands; answers when it has ended, or after `waitMs`. */
   operation(operation: number, waitMs: number = 0): Promise<OperationStatusAnswer> {
     return this.#request(

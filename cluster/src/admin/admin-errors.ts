@@ -19,7 +19,7 @@ const NEXT_STEPS: ReadonlyMap<Status, string> = new Map<Status, string>([
   [Status.driveUnknown, 'see the drives with: piton drives'],
   [Status.noSuchRange, 'see the ranges with: piton ranges'],
   [Status.keyspaceExists, 'choose another name'],
-  [Status.conflictingOperation, 'wait until the other change of this range has ended'],
+  [Status.conflictingOperation, 'wait until the other change has ended; see: piton status'],
 ]);
 
 /** What a refusal of the metadata server means, with the next step when there is a usual one. */

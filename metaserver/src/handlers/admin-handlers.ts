@@ -22,6 +22,8 @@ export function adminHandlers(services: HandlerServices): HandlerTable {
     [Opcode.createKeyspace, (request) => handleCreateKeyspace(services, request)],
     [Opcode.adminSplit, (request) => handleAdminSplit(services, request)],
     [Opcode.adminMove, (request) => handleAdminMove(services, request)],
+    [Opcode.adminDrain, (request) => handleAdminDrain(services, request)],
+    [Opcode.cancelOperation, (request) => handleCancelOperation(services, request)],
     [Opcode.operationStatus, (request) => handleOperationStatus(services, request)],
     [Opcode.clusterStatus, (request) => handleClusterStatus(services, request)],
     [Opcode.listDrives, (request) => handleListDrives(services, request)],
@@ -54,6 +56,19 @@ async function handleAdminMove(services: HandlerServices, request: Request): Pro
   request.connection.answer(request.id, messages.operationAccepted, { operation });
 }
 
+async function handleAdminDrain(services: HandlerServices, request: Request): Promise<void> {
+  const { drive, isCancel } = messages.adminDrain.decode(request.body);
+  const { balancer } = services;
+  const operation = await (isCancel ? balancer.cancelDrain(drive) : balancer.drain(drive));
+  request.connection.answer(request.id, messages.operationAccepted, { operation });
+}
+
+async function handleCancelOperation(services: HandlerServices, request: Request): Promise<void> {
+  const { operation } = messages.cancelOperation.decode(request.body);
+  await services.operations.cancel(operation);
+  request.connection.answer(request.id, messages.operationAccepted, { operation });
+}
+
 async function handleOperationStatus(services: HandlerServices, request: Request): Promise<void> {
   const { operation, waitMs } = messages.operationStatus.decode(request.body);
   const entry = await services.operations.wait(operation, waitMs, request.signal);
@@ -67,6 +82,7 @@ async function handleOperationStatus(services: HandlerServices, request: Request
     state: entry.state,
     message: entry.message.slice(0, 1_000),
     records: recordsOf(services, entry),
+    progress: services.operations.progressOf(operation),
   });
 }
 

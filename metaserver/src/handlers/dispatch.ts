@@ -16,7 +16,11 @@ import {
   RefusedError,
   Status,
 } from '@piton/protocol';
-import { ConflictingOperationError, TooManyOperationsError } from '../operations/operations.ts';
+import {
+  ConflictingOperationError,
+  NotCancellableError,
+  TooManyOperationsError,
+} from '../operations/operations.ts';
 import { StoppedError } from '../operations/waiting.ts';
 import { reasonOf } from '../shell/log.ts';
 import { adminHandlers } from './admin-handlers.ts';
@@ -135,7 +139,11 @@ function refusalOf(error: unknown): RefusedError {
     return new RefusedError(Status.overloaded, { message, retryAfterMs: RETRY_MS });
   }
   if (error instanceof StoppedError) return new RefusedError(Status.stopping, { message });
-  if (error instanceof InvalidIdError || error instanceof InvalidRecordError) {
+  if (
+    error instanceof InvalidIdError ||
+    error instanceof InvalidRecordError ||
+    error instanceof NotCancellableError
+  ) {
     return new RefusedError(Status.invalidArgument, { message });
   }
   return new RefusedError(Status.internal, { message });

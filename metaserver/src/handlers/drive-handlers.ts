@@ -69,7 +69,7 @@ async function handleRegisterDrive(services: HandlerServices, request: Request):
     if (next === undefined) return;
     const version =
       known !== undefined && !isNewsToOthers(next, known) ? known.version : draft.version();
-    draft.putDrive({ ...next, state: known?.state ?? DriveState.member, version });
+    draft.putDrive({ ...known, ...next, state: known?.state ?? DriveState.member, version });
   });
   if (!connection.isOpen) return;
   services.drives.arrived(message.drive, connection);

@@ -1,6 +1,7 @@
 // What the handlers of messages share.
 
 import type { Clock } from '@piton/protocol';
+import type { BalancerRequests } from '../balancer/requests.ts';
 import type { DriveConnections } from '../members/drive-connections.ts';
 import type { Statistics } from '../members/statistics.ts';
 import type { Watchers } from '../news/watchers.ts';
@@ -21,6 +22,7 @@ export interface HandlerServices {
   readonly statistics: Statistics;
   readonly operations: Operations;
   readonly requests: OperationRequests;
+  readonly balancer: BalancerRequests;
   readonly syncs: SyncSignals;
   readonly watchers: Watchers;
   readonly defaultKeyspace: DefaultKeyspace;

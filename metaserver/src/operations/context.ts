@@ -7,6 +7,7 @@ import type {
   Epoch,
   InstallAnswer,
   MessageType,
+  OperationProgress,
   RangeId,
   RangeRecord,
 } from '@piton/protocol';
@@ -29,6 +30,14 @@ export class OperationFailedError extends Error {
   }
 }
 
+/** Somebody wanted the operation stopped while it could still be undone. */
+export class CancelledError extends Error {
+  constructor() {
+    super('it was cancelled');
+    this.name = 'CancelledError';
+  }
+}
+
 export interface OperationServices {
   readonly state: ClusterState;
   readonly clock: Clock;
@@ -45,6 +54,8 @@ export interface OperationServices {
 /** One kind of operation: runs from wherever its entry says, to the end. */
 export interface OperationKind {
   readonly kind: string;
+  /** Whether it looks at `context.isCancelled`. */
+  readonly isCancellable?: boolean;
   /** Resolves with the closing message. Rejects with OperationFailedError when it is undone. */
   run(context: OperationContext): Promise<string>;
 }
@@ -57,25 +68,33 @@ export const CommandMode = {
 } as const;
 export type CommandMode = (typeof CommandMode)[keyof typeof CommandMode];
 
+/** What the world is told of a running operation, and what it is told. */
+export interface OperationVoice {
+  say(message: string): void;
+  progress(progress: OperationProgress): void;
+  /** Calls `wake` when the operation is cancelled. Returns how to stop listening. */
+  listen(wake: () => void): () => void;
+}
+
 export class OperationContext {
   readonly id: number;
   readonly services: OperationServices;
   readonly signal: AbortSignal;
   readonly #slots: Slots;
-  readonly #say: (message: string) => void;
+  readonly #voice: OperationVoice;
 
   constructor(
     id: number,
     services: OperationServices,
     signal: AbortSignal,
     slots: Slots,
-    say: (message: string) => void,
+    voice: OperationVoice,
   ) {
     this.id = id;
     this.services = services;
     this.signal = signal;
     this.#slots = slots;
-    this.#say = say;
+    this.#voice = voice;
   }
 
   get entry(): OperationEntry {
@@ -84,9 +103,29 @@ export class OperationContext {
     return entry;
   }
 
+  /** Somebody wants it stopped. Checked before each step that can still be undone. */
+  get isCancelled(): boolean {
+    return this.entry.isCancelled === true;
+  }
+
+  /** Throws CancelledError. */
+  checkCancelled(): void {
+    if (this.isCancelled) throw new CancelledError();
+  }
+
   /** A message for people that need not survive a restart. */
   say(message: string): void {
-    this.#say(message);
+    this.#voice.say(message);
+  }
+
+  /** For an operation of many moves: how far it is. */
+  tellProgress(progress: OperationProgress): void {
+    this.#voice.progress(progress);
+  }
+
+  /** Calls `wake` once, when it is cancelled. Returns how to stop listening. */
+  whenCancelled(wake: () => void): () => void {
+    return this.#voice.listen(wake);
   }
 
   range(id: RangeId): RangeEntry {
@@ -101,7 +140,7 @@ export class OperationContext {
       draft.putOperation({ ...this.entry, step, message });
       also(draft);
     });
-    this.#say(message);
+    this.#voice.say(message);
   }
 
   async fault(point: FaultPoint): Promise<void> {
@@ -119,7 +158,7 @@ export class OperationContext {
     return this.services.commands.send(drive, type, message, answerType, {
       patienceMs,
       signal: this.signal,
-      say: (text) => this.#say(text),
+      say: (text) => this.#voice.say(text),
       parked: (wait) => this.parked(wait),
     });
   }

@@ -19,6 +19,10 @@ export const FAULT_POINTS = [
   'move.installed',
   'move.published',
   'move.abortPersisted',
+  'drain.accepted',
+  'drain.moveBegun',
+  'drain.emptied',
+  'drain.cancelled',
 ] as const;
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 

@@ -24,6 +24,7 @@ import {
 import type { Draft } from '../state/draft.ts';
 import { DriveGoneError, DriveRefusedError } from './commands.ts';
 import {
+  CancelledError,
   CommandMode,
   type OperationContext,
   OperationFailedError,
@@ -43,6 +44,7 @@ const COPY_CHECK_MS = 1_000;
 
 export class MoveRange implements OperationKind {
   readonly kind = 'move';
+  readonly isCancellable = true;
 
   async run(context: OperationContext): Promise<string> {
     const { from, to } = payloadOf(context);
@@ -117,17 +119,27 @@ async function installAll(
 /** Brings the copy to the target and persists the handover; or persists the abortion. */
 async function copyOrAbort(context: OperationContext, to: DriveId): Promise<void> {
   try {
+    context.checkCancelled();
     if (context.entry.step === 'accepted') await persistExtension(context, to);
     if (context.entry.step === 'extending') await extend(context);
     if (context.entry.step === 'copying') {
       await waitForCopy(context, to);
       await context.fault('move.copied');
+      context.checkCancelled();
       await persistHandover(context);
     }
   } catch (error) {
-    if (!(error instanceof DriveGoneError || error instanceof DriveRefusedError)) throw error;
+    if (!isUndoable(error)) throw error;
     await persistAbortion(context, to, error.message);
   }
+}
+
+function isUndoable(error: unknown): error is Error {
+  return (
+    error instanceof DriveGoneError ||
+    error instanceof DriveRefusedError ||
+    error instanceof CancelledError
+  );
 }
 
 async function persistExtension(context: OperationContext, to: DriveId): Promise<void> {
@@ -153,14 +165,18 @@ async function waitForCopy(context: OperationContext, to: DriveId): Promise<void
   const { record } = context.range(payloadOf(context).range);
   const tail = tailOf(record);
   while (!syncs.hasArrived(record.id, record.epoch)) {
+    context.checkCancelled();
     for (const drive of [to, tail]) {
       if (drive === undefined || drives.goneMs(drive) <= patienceMs) continue;
       throw new DriveGoneError(drive, `drive ${drive} went away during the copy`);
     }
     await context.parked(() =>
-      waitFor(clock, COPY_CHECK_MS, context.signal, (wake) =>
-        syncs.listen(record.id, record.epoch, wake),
-      ),
+      waitFor(clock, COPY_CHECK_MS, context.signal, (wake) => {
+        const stops = [syncs.listen(record.id, record.epoch, wake), context.whenCancelled(wake)];
+        return () => {
+          for (const stop of stops) stop();
+        };
+      }),
     );
   }
 }

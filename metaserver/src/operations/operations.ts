@@ -8,7 +8,7 @@
 // Not here: what the kinds do (create-keyspace.ts, split-range.ts, move-range.ts).
 
 import { setMaxListeners } from 'node:events';
-import { type Clock, OperationState, type RangeId } from '@piton/protocol';
+import { type Clock, type OperationProgress, OperationState, type RangeId } from '@piton/protocol';
 import { type Log, reasonOf } from '../shell/log.ts';
 import { LostCatalogError } from '../state/cluster-state.ts';
 import type { Draft } from '../state/draft.ts';
@@ -37,6 +37,14 @@ export class ConflictingOperationError extends Error {
     super(`range ${range} is being changed by operation ${operation}; try again when it has ended`);
     this.name = 'ConflictingOperationError';
     this.operation = operation;
+  }
+}
+
+/** There is no such operation under way, or its kind runs to its end once begun. */
+export class NotCancellableError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'NotCancellableError';
   }
 }
 
@@ -70,6 +78,7 @@ export class Operations {
   readonly #locks: Map<RangeId, number> = new Map();
   readonly #running: Map<number, Promise<void>> = new Map();
   readonly #words: Map<number, string> = new Map();
+  readonly #progress: Map<number, OperationProgress> = new Map();
   readonly #waiters: Map<number, Set<() => void>> = new Map();
   readonly #stopping: AbortController = new AbortController();
 
@@ -141,14 +150,47 @@ export class Operations {
     return entry === undefined || word === undefined ? entry : { ...entry, message: word };
   }
 
+  /** How far it is; undefined for an operation that is one step, or has ended. */
+  progressOf(id: number): OperationProgress | undefined {
+    return this.#progress.get(id);
+  }
+
+  /**
+   * Asks an operation to stop and to undo what it can; its end tells whether that was in time.
+   * Rejects with NotCancellableError.
+   */
+  async cancel(id: number): Promise<void> {
+    const { state } = this.#options.services;
+    await state.change((draft) => {
+      const entry = state.operations.get(id);
+      if (entry === undefined || entry.state !== OperationState.running) {
+        throw new NotCancellableError(`operation ${id} is not under way`);
+      }
+      const kind = this.#kinds.get(entry.kind);
+      if (kind?.isCancellable !== true) {
+        throw new NotCancellableError(`operation ${id} (${entry.kind}) runs to its end once begun`);
+      }
+      draft.putOperation({ ...entry, isCancelled: true });
+    });
+    this.#wake(id);
+  }
+
+  /** Calls `wake` once, when the operation ends or is cancelled. Returns how to stop listening. */
+  whenChanged(id: number, wake: () => void): () => void {
+    return this.#onEnd(id, wake);
+  }
+
   /** Resolves with the operation when it has ended, or as it is after `waitMs`. */
   async wait(
     id: number,
     waitMs: number,
     signal: AbortSignal = this.#stopping.signal,
   ): Promise<OperationEntry | undefined> {
-    if (this.get(id)?.state === OperationState.running && waitMs > 0) {
-      await waitFor(this.#clock, waitMs, signal, (wake) => this.#onEnd(id, wake));
+    const untilMs = this.#clock.nowMs() + waitMs;
+    while (this.get(id)?.state === OperationState.running) {
+      const leftMs = untilMs - this.#clock.nowMs();
+      if (leftMs <= 0) break;
+      await waitFor(this.#clock, leftMs, signal, (wake) => this.#onEnd(id, wake));
     }
     return this.get(id);
   }
@@ -220,10 +262,11 @@ export class Operations {
 
   async #outcome(id: number): Promise<Pick<OperationEntry, 'state' | 'message'>> {
     const { services } = this.#options;
-    const say = (message: string): void => {
-      this.#words.set(id, message);
-    };
-    const context = new OperationContext(id, services, this.#stopping.signal, this.#slots, say);
+    const context = new OperationContext(id, services, this.#stopping.signal, this.#slots, {
+      say: (message) => this.#words.set(id, message),
+      progress: (progress) => this.#progress.set(id, progress),
+      listen: (wake) => this.#onEnd(id, wake),
+    });
     const kind = this.#kinds.get(context.entry.kind);
     if (kind === undefined) {
       return { state: OperationState.failed, message: 'this piton-meta does not know this kind' };
@@ -253,7 +296,12 @@ export class Operations {
   #ended(id: number): void {
     this.#running.delete(id);
     this.#words.delete(id);
+    this.#progress.delete(id);
     this.#unlock(id);
+    this.#wake(id);
+  }
+
+  #wake(id: number): void {
     const waiters = this.#waiters.get(id);
     this.#waiters.delete(id);
     for (const wake of waiters ?? []) wake();

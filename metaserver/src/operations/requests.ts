@@ -22,7 +22,7 @@ import {
 } from '../placement/plan-keyspace.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { Draft } from '../state/draft.ts';
-import { type DriveEntry, KeyspaceState } from '../state/entries.ts';
+import { type DriveEntry, drainStateOf, KeyspaceState, takesRanges } from '../state/entries.ts';
 import type { PendingPlans } from './create-keyspace.ts';
 import type { Operations } from './operations.ts';
 import { type Growth, problemWithGrowth } from './room.ts';
@@ -122,9 +122,14 @@ export class OperationRequests {
         `drive ${from} holds no copy of range ${record.id}; its chain is ${chain}`,
       );
     }
-    if (!this.#state.drives.has(to)) {
+    const target = this.#state.drives.get(to);
+    if (target === undefined) {
       const names = [...this.#state.drives.keys()].slice(0, 20).join(', ');
       refuse(Status.noSuchDrive, `there is no drive ${to} in this cluster; there are: ${names}`);
+    }
+    if (!takesRanges(target)) {
+      const message = `drive ${to} is ${drainStateOf(target)}: it takes no ranges`;
+      refuse(Status.invalidArgument, `${message}; let it with: piton drain ${to} --cancel`);
     }
     if (record.chain.some(({ drive }) => drive === to)) {
       refuse(
@@ -186,7 +191,7 @@ export class OperationRequests {
     const drives: DriveEntry[] = [];
     for (const id of this.#drives.connected()) {
       const drive = this.#state.drives.get(id);
-      if (drive !== undefined) drives.push(drive);
+      if (drive !== undefined && takesRanges(drive)) drives.push(drive);
     }
     const sound = drives.filter(({ id }) => {
       const report = this.#drives.report(id);
@@ -196,7 +201,7 @@ export class OperationRequests {
     if (drives.length < replicas) {
       refuse(
         Status.notEnoughDrives,
-        `${replicas} replicas need ${replicas} drives, ${drives.length} are connected; start more`,
+        `${replicas} replicas need ${replicas} drives, ${drives.length} are connected and take ranges; start more`,
       );
     }
     return drives;

@@ -12,6 +12,9 @@ import {
   type Server,
   serve,
 } from '@piton/protocol';
+import { DrainDrive } from '../balancer/drain-drive.ts';
+import { OpenDrive } from '../balancer/open-drive.ts';
+import { BalancerRequests } from '../balancer/requests.ts';
 import { Dispatch } from '../handlers/dispatch.ts';
 import { RequestCounts } from '../handlers/request-counts.ts';
 import { type HttpServer, startHttp } from '../http/http-server.ts';
@@ -93,7 +96,9 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
   const watchers = new Watchers(state, clock);
   const syncs = new SyncSignals();
   const plans: PendingPlans = new Map();
-  const operations = new Operations({
+  // Asked for when an operation runs: by then everything is there.
+  const balancing = () => ({ state, drives, statistics, operations });
+  const operations: Operations = new Operations({
     services: {
       state,
       clock,
@@ -104,7 +109,10 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
       patienceMs: settings.patienceMs,
       copySlots: slotsByDrive(),
     },
-    kinds: [new CreateKeyspace(plans), new SplitRangeOperation(), new MoveRange()],
+    kinds: [
+      ...[new CreateKeyspace(plans), new SplitRangeOperation(), new MoveRange()],
+      ...[new DrainDrive(balancing), new OpenDrive()],
+    ],
     log,
     lost,
   });
@@ -119,7 +127,8 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
     ...{ replicas, partitioning, uptimeMs: () => clock.nowMs() - startedMs },
   });
   const shared = { state, clock, log, drives, statistics, operations, requests, syncs, watchers };
-  const services = { ...shared, defaultKeyspace, counts, views, leaseMs, heartbeatMs };
+  const balancer = new BalancerRequests(balancing());
+  const services = { ...shared, balancer, defaultKeyspace, counts, views, leaseMs, heartbeatMs };
   return { ...services, dispatch: new Dispatch(services) };
 }
 

@@ -41,6 +41,16 @@ export const DriveState = { member: 'member' } as const;
 /** Draining and removed come with the operations that make them. */
 export type DriveState = (typeof DriveState)[keyof typeof DriveState];
 
+/** Whether a drive takes ranges. Apart from `DriveState`: a drive may be away while it is drained. */
+export const DrainState = {
+  open: 'open',
+  /** Its copies go elsewhere, and it gets no new ones. */
+  draining: 'draining',
+  /** It is empty, and gets no new ones. */
+  drained: 'drained',
+} as const;
+export type DrainState = (typeof DrainState)[keyof typeof DrainState];
+
 export interface DriveEntry {
   readonly id: DriveId;
   readonly folderId: string;
@@ -50,8 +60,19 @@ export interface DriveEntry {
   readonly bandwidthBytesPerSecond: number;
   readonly incarnation: Incarnation;
   readonly state: DriveState;
+  /** Absent: open. */
+  readonly drain?: DrainState;
   /** Index version at which address or incarnation last changed. */
   readonly version: IndexVersion;
+}
+
+export function drainStateOf(drive: DriveEntry): DrainState {
+  return drive.drain ?? DrainState.open;
+}
+
+/** Whether copies may be planned onto the drive; whether it is there now is another question. */
+export function takesRanges(drive: DriveEntry): boolean {
+  return drainStateOf(drive) === DrainState.open;
 }
 
 export const KeyspaceState = {
@@ -85,6 +106,8 @@ export interface OperationEntry {
   /** The kind's own data, as JSON values. */
   readonly payload: Readonly<Record<string, unknown>>;
   readonly startedAtMs: number;
+  /** Somebody wants it stopped: it undoes what it can, and ends. */
+  readonly isCancelled?: boolean;
 }
 
 export const CounterName = {

@@ -6,6 +6,7 @@ import {
   type DriveId,
   type KeyspaceId,
   MemberState,
+  type OperationProgress,
   OperationState,
   Partitioning,
   type RangeRecord,
@@ -17,7 +18,12 @@ import type { Watchers } from '../news/watchers.ts';
 import type { DefaultKeyspace } from '../operations/default-keyspace.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
-import type { DriveEntry, OperationEntry } from '../state/entries.ts';
+import {
+  type DrainState,
+  type DriveEntry,
+  drainStateOf,
+  type OperationEntry,
+} from '../state/entries.ts';
 import { type KeyJson, keyJson } from './key-json.ts';
 import { type Page, pageOf } from './pages.ts';
 
@@ -26,6 +32,8 @@ export interface DriveView extends RangeLoad {
   readonly address: string;
   readonly zone: string;
   readonly state: DriveHealth;
+  /** Whether it takes ranges: open, draining, drained. */
+  readonly drain: DrainState;
   readonly incarnation: number;
   readonly capacityBytes: number;
   /** What it has on its device: live data, tombstones, and what waits for compaction. */
@@ -70,6 +78,8 @@ export interface OperationView {
   readonly step: string;
   readonly message: string;
   readonly startedAtMs: number;
+  /** How far it is; null for an operation that is one step, or has ended. */
+  readonly progress: OperationProgress | null;
 }
 
 export interface StatusView {
@@ -172,6 +182,7 @@ export class Views {
       address,
       zone,
       state: drives.health(id),
+      drain: drainStateOf(entry),
       incarnation,
       capacityBytes,
       usedBytes: report?.usedBytes ?? 0,
@@ -257,7 +268,8 @@ export class Views {
         message,
         startedAtMs,
       } = operations.get(entry.id) ?? entry;
-      return { id, kind, state: how, step, message, startedAtMs };
+      const progress = operations.progressOf(id) ?? null;
+      return { id, kind, state: how, step, message, startedAtMs, progress };
     });
   }
 }

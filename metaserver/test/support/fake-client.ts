@@ -107,6 +107,21 @@ export class FakeClient {
     return (await this.ask(messages.adminMove, message, messages.operationAccepted)).operation;
   }
 
+  async drain(drive: string, isCancel = false): Promise<number> {
+    const message = { drive: driveId(drive), isCancel };
+    return (await this.ask(messages.adminDrain, message, messages.operationAccepted)).operation;
+  }
+
+  async cancel(operation: number): Promise<number> {
+    const answer = messages.operationAccepted;
+    return (await this.ask(messages.cancelOperation, { operation }, answer)).operation;
+  }
+
+  operation(operation: number, waitMs = 0): Promise<OperationStatusAnswer> {
+    const answer = messages.operationStatusAnswer;
+    return this.ask(messages.operationStatus, { operation, waitMs }, answer);
+  }
+
   async ended(operation: number): Promise<OperationStatusAnswer> {
     for (;;) {
       const message = { operation, waitMs: 2_000 };

@@ -13,6 +13,7 @@ import {
   messageType,
   optional,
   text,
+  tuple,
   word,
 } from './schema.ts';
 
@@ -43,7 +44,32 @@ export const adminMove: MessageType<AdminMove> = messageType('adminMove', Opcode
   to: driveIdField,
 });
 
-/** Answer to both: the operation goes on by itself. */
+/**
+ * Empty a drive: all its copies go to others, and it gets no new ones. With `isCancel`: stop that, or
+ * let a drive that was drained take ranges again.
+ */
+export interface AdminDrain {
+  readonly drive: DriveId;
+  readonly isCancel: boolean;
+}
+export const adminDrain: MessageType<AdminDrain> = messageType('adminDrain', Opcode.adminDrain, {
+  drive: driveIdField,
+  isCancel: boolean,
+});
+
+/** Stop an operation and undo what can be undone. It may be too late; its end tells. */
+export interface CancelOperation {
+  readonly operation: number;
+}
+export const cancelOperation: MessageType<CancelOperation> = messageType(
+  'cancelOperation',
+  Opcode.cancelOperation,
+  {
+    operation: integer(1),
+  },
+);
+
+/** Answer to all of them: the operation goes on by itself. */
 export interface OperationAccepted {
   readonly operation: number;
 }
@@ -74,6 +100,13 @@ export const OperationState = {
   failed: 'failed',
 } as const;
 export type OperationState = (typeof OperationState)[keyof typeof OperationState];
+/** How far an operation of many moves is. */
+export interface OperationProgress {
+  readonly rangesDone: number;
+  readonly rangesTotal: number;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+}
 export interface OperationStatusAnswer {
   readonly operation: number;
   readonly kind: string;
@@ -81,6 +114,8 @@ export interface OperationStatusAnswer {
   /** For people: what it is doing, or why it failed and what to do next. */
   readonly message: string;
   readonly records: readonly RangeRecord[];
+  /** Undefined for an operation that is one step. */
+  readonly progress: OperationProgress | undefined;
 }
 export const operationStatusAnswer: MessageType<OperationStatusAnswer> = messageType(
   'operationStatusAnswer',
@@ -91,6 +126,14 @@ export const operationStatusAnswer: MessageType<OperationStatusAnswer> = message
     state: word(OperationState.running, OperationState.done, OperationState.failed),
     message: text(1000),
     records: list(recordField, 16),
+    progress: optional(
+      tuple<OperationProgress>({
+        rangesDone: integer(),
+        rangesTotal: integer(),
+        bytesDone: integer(),
+        bytesTotal: integer(),
+      }),
+    ),
   },
 );
 

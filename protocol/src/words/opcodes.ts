@@ -52,6 +52,8 @@ export const Opcode = {
   clusterStatus: 74,
   listDrives: 75,
   listRanges: 76,
+  adminDrain: 77,
+  cancelOperation: 78,
 } as const;
 export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 

@@ -8,7 +8,11 @@ import { contextOf } from '../../shell/context.ts';
 import type { Terminal } from '../../shell/terminal.ts';
 
 function stateOf(drive: DriveView): string {
-  const troubles = [drive.isFull ? 'full' : '', drive.storeFailed ? 'device failed' : ''];
+  const troubles = [
+    drive.drain === 'open' ? '' : drive.drain,
+    drive.isFull ? 'full' : '',
+    drive.storeFailed ? 'device failed' : '',
+  ];
   return [drive.state, ...troubles.filter((trouble) => trouble !== '')].join(', ');
 }
 
