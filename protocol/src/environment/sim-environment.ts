@@ -1,37 +1,45 @@
-// A world in one process: virtual time, seeded randomness, and a network whose links can be slow,
-// cut, or broken. The same code that runs on sockets runs here, and a seed always gives the same run.
+// A world in one process: virtual time, seeded randomness, machines that die and come back, clocks that go
+// wrong, and a network whose links can be slow, cut, or broken. The same code that runs on sockets runs
+// here, and a seed always gives the same run.
 //
-// Time stands still while code runs. `run` lets every promise settle, then jumps to the next event:
-// a timer, a deferred call, or bytes that arrive. Bytes of one link arrive in order; between links,
-// latency decides.
+// Time stands still while code runs. `run` lets every promise settle, then jumps to the next event: a
+// timer, a deferred call, or bytes that arrive.
+//
+// Not here: the order of events (sim-events.ts), what a process is (sim-process.ts), how a connection
+// behaves (sim-link.ts), disks (drive-node/src/engine/disk/memory-disk.ts).
 
-import type {
-  Clock,
-  Environment,
-  Link,
-  LinkEvents,
-  Listener,
-  Network,
-  Random,
-  Timer,
-  UnboundLink,
-} from './environment.ts';
-
-interface Event {
-  readonly atMs: number;
-  readonly order: number;
-  run: (() => void) | undefined;
-}
+import type { Environment, Listener, Network, Random, Timer, UnboundLink } from './environment.ts';
+import { SimEvents } from './sim-events.ts';
+import { type LinkWorld, SimPair } from './sim-link.ts';
+import { SimProcess, type WorldTime } from './sim-process.ts';
 
 export interface SimOptions {
   readonly seed?: number;
   /** One-way latency of the network: from this, up to this plus `jitterMs`. */
   readonly latencyMs?: number;
   readonly jitterMs?: number;
+  /**
+   * Runs, before it returns, everything that waits behind a promise that is settled. Default: a turn of the
+   * real event loop, which does the same and takes longer.
+   */
+  readonly settle?: () => void;
 }
 
+export interface CrashOptions {
+  /**
+   * True: the machine has lost its power, so its peers hear nothing, not even a reset, until it is back.
+   * False: only the process died, and its system closes its connections.
+   */
+  readonly isPowerCut?: boolean;
+}
+
+/** A connection request that was lost is sent again after this. */
+const CONNECT_RETRY_MS = 1_000;
+/** Events that are handled between two looks at the real event loop. */
+const EVENTS_PER_TURN = 2_000;
+
 /** Mulberry32 (T. Ettinger, public domain): small, and good enough to shuffle events. */
-function seededRandom(seed: number): () => number {
+export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -41,54 +49,63 @@ function seededRandom(seed: number): () => number {
   };
 }
 
-export class SimWorld {
+interface SimListener {
+  readonly process: SimProcess;
+  readonly accept: (link: UnboundLink) => void;
+}
+
+export class SimWorld implements LinkWorld, WorldTime {
+  readonly events: SimEvents = new SimEvents();
   readonly #random: () => number;
   readonly #latencyMs: number;
   readonly #jitterMs: number;
+  readonly #settleNow: (() => void) | undefined;
+  readonly #processes: Map<string, SimProcess> = new Map();
   readonly #listeners: Map<string, SimListener> = new Map();
   readonly #links: Set<SimPair> = new Set();
   readonly #cuts: Set<string> = new Set();
-  #events: Event[] = [];
+  readonly #delays: Map<string, () => number> = new Map();
+  readonly #withoutPower: Set<string> = new Set();
   #nowMs = 0;
-  #order = 0;
   #nextPort = 20_000;
+  #eventCount = 0;
 
   constructor(options: SimOptions = {}) {
     this.#random = seededRandom(options.seed ?? 1);
     this.#latencyMs = options.latencyMs ?? 0.2;
     this.#jitterMs = options.jitterMs ?? 0.2;
+    this.#settleNow = options.settle;
   }
 
   get nowMs(): number {
     return this.#nowMs;
   }
 
+  /** Events that have happened. */
+  get eventCount(): number {
+    return this.#eventCount;
+  }
+
   random(): number {
     return this.#random();
   }
 
-  /** The world as one machine sees it; `host` names it for `cut`. */
+  /** The world as one machine sees it; `host` names it for `cut`. After a crash: in its next life. */
   environmentFor(host: string): Environment {
-    const clock: Clock = {
-      nowMs: () => this.#nowMs,
-      wallMs: () => 1_700_000_000_000 + this.#nowMs,
-      setTimer: (delayMs, run) => this.schedule(delayMs, run),
-      defer: (run) => void this.schedule(0, run),
-    };
+    const process = this.#processOf(host);
     const random: Random = {
       next: this.#random,
       bytes: (count) => Uint8Array.from({ length: count }, () => this.#random() * 256),
     };
     const network: Network = {
-      connect: (address, signal) => this.#connect(host, address, signal),
-      listen: (_host, port, accept) => this.#listen(host, port, accept),
+      connect: (address, signal) => this.#connect(process, address, signal),
+      listen: (_host, port, accept) => this.#listen(process, port, accept),
     };
-    return { clock, random, network };
+    return { clock: process.clock, random, network };
   }
 
   schedule(delayMs: number, run: () => void): Timer {
-    const event: Event = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, run };
-    this.#push(event);
+    const event = this.events.add(this.#nowMs + Math.max(0, delayMs), undefined, run);
     return {
       cancel: () => {
         event.run = undefined;
@@ -100,19 +117,20 @@ export class SimWorld {
    * Lets the world go on until `isDone`, or for at most `forMs` of virtual time. Returns whether it
    * was done. A world without events is over.
    */
-  async run(isDone: () => boolean, forMs: number): Promise<boolean> {
+  run(isDone: () => boolean, forMs: number): Promise<boolean> {
     const endMs = this.#nowMs + forMs;
-    for (;;) {
-      await settle();
-      if (isDone()) return true;
-      const event = this.#pop(endMs);
-      if (event === undefined) {
-        this.#nowMs = endMs;
-        return isDone();
-      }
-      this.#nowMs = Math.max(this.#nowMs, event.atMs);
-      event.run?.();
-    }
+    return new Promise((resolve, reject) => {
+      const turn = (): void => {
+        try {
+          const isOver = this.#turn(isDone, endMs);
+          if (isOver) resolve(isDone());
+          else setImmediate(turn);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      setImmediate(turn);
+    });
   }
 
   /** Runs until a promise settles, and gives what it gave. Throws when time runs out first. */
@@ -139,7 +157,13 @@ export class SimWorld {
   }
 
   isCut(from: string, to: string): boolean {
-    return this.#cuts.has(`${from}>${to}`);
+    return this.#cuts.size > 0 && this.#cuts.has(`${from}>${to}`);
+  }
+
+  /** What bytes take from one host to another, beside the usual; undefined: nothing more. */
+  setDelay(from: string, to: string, extraMs: (() => number) | undefined): void {
+    if (extraMs === undefined) this.#delays.delete(`${from}>${to}`);
+    else this.#delays.set(`${from}>${to}`, extraMs);
   }
 
   /** Breaks every link between two hosts; what was under way is lost. */
@@ -147,243 +171,125 @@ export class SimWorld {
     for (const pair of [...this.#links]) if (pair.joins(a, b)) pair.break();
   }
 
-  /** The host is gone: its links break and nobody listens. */
-  crash(host: string): void {
-    for (const pair of [...this.#links]) if (pair.touches(host)) pair.break();
-    for (const [address, listener] of this.#listeners) {
-      if (listener.host === host) this.#listeners.delete(address);
-    }
+  /**
+   * The connections that two hosts have now deliver nothing for a while; those they make later are not
+   * affected, so that old bytes arrive behind newer ones.
+   */
+  stallLinks(a: string, b: string, forMs: number): void {
+    for (const pair of this.#links) if (pair.joins(a, b)) pair.stall(this.#nowMs + forMs);
   }
 
-  delayMs(): number {
-    return this.#latencyMs + this.#random() * this.#jitterMs;
+  /** The process of this host stops, as by SIGSTOP; its system still takes bytes for it. */
+  pause(host: string): void {
+    this.#processOf(host).pause();
+  }
+
+  continue(host: string): void {
+    this.#processOf(host).continue();
+  }
+
+  /** The clock of this host goes at another rate from now on: 1.01 is one percent fast. */
+  setClockRate(host: string, rate: number): void {
+    this.#processOf(host).setRate(rate);
+  }
+
+  /** The process of this host is gone: nothing of it happens any more, and nobody listens. */
+  crash(host: string, options: CrashOptions = {}): void {
+    const process = this.#processes.get(host);
+    this.#processes.delete(host);
+    for (const [address, listener] of this.#listeners) {
+      if (listener.process.host === host) this.#listeners.delete(address);
+    }
+    if (options.isPowerCut === true) this.#withoutPower.add(host);
+    if (process === undefined) return;
+    process.die();
+    if (options.isPowerCut === true) return;
+    const losesBytes = this.#random() < 0.5;
+    for (const pair of [...this.#links]) pair.abandonedBy(process, losesBytes);
+  }
+
+  isUp(host: string): boolean {
+    return !this.#withoutPower.has(host);
+  }
+
+  delayMs(from?: string, to?: string): number {
+    const usualMs = this.#latencyMs + this.#random() * this.#jitterMs;
+    if (this.#delays.size === 0 || from === undefined) return usualMs;
+    return usualMs + (this.#delays.get(`${from}>${to}`)?.() ?? 0);
   }
 
   forget(pair: SimPair): void {
     this.#links.delete(pair);
   }
 
-  async #connect(host: string, address: string, signal?: AbortSignal): Promise<UnboundLink> {
-    await new Promise<void>((resolve, reject) => {
-      this.schedule(this.delayMs(), resolve);
-      signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
-    });
-    const listener = this.#listeners.get(address);
-    if (listener === undefined || this.isCut(host, listener.host)) {
-      throw new Error(`connect ECONNREFUSED ${address}`);
+  /** Handles some events. Returns whether the run is over. */
+  #turn(isDone: () => boolean, endMs: number): boolean {
+    const settleNow = this.#settleNow;
+    for (let count = 0; count < EVENTS_PER_TURN; count++) {
+      if (isDone()) return true;
+      const event = this.events.pop(endMs);
+      if (event === undefined) {
+        this.#nowMs = endMs;
+        return true;
+      }
+      this.#nowMs = Math.max(this.#nowMs, event.atMs);
+      this.#eventCount++;
+      event.run?.();
+      if (settleNow === undefined) return false;
+      settleNow();
     }
-    const pair = new SimPair(this, host, listener.host);
+    return false;
+  }
+
+  #processOf(host: string): SimProcess {
+    const known = this.#processes.get(host);
+    if (known !== undefined) return known;
+    const process = new SimProcess(this, host);
+    this.#processes.set(host, process);
+    if (this.#withoutPower.delete(host)) for (const pair of this.#links) pair.revived(host);
+    return process;
+  }
+
+  #connect(process: SimProcess, address: string, signal?: AbortSignal): Promise<UnboundLink> {
+    return new Promise((resolve, reject) => {
+      const attempt = (): void => {
+        if (signal?.aborted === true) return;
+        const listener = this.#listeners.get(address);
+        const to = listener?.process.host ?? (address.split(':', 1)[0] as string);
+        const { host } = process;
+        if (this.isCut(host, to) || this.isCut(to, host) || !this.isUp(to)) {
+          process.after(CONNECT_RETRY_MS, attempt);
+        } else if (listener === undefined) {
+          reject(new Error(`connect ECONNREFUSED ${address}`));
+        } else {
+          resolve(this.#join(process, listener));
+        }
+      };
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+      process.after(this.delayMs(process.host), attempt);
+    });
+  }
+
+  #join(process: SimProcess, { process: other, accept }: SimListener): UnboundLink {
+    const pair = new SimPair(this, process, other);
     this.#links.add(pair);
-    listener.accept(pair.far);
+    other.after(0, () => accept(pair.far));
     return pair.near;
   }
 
   async #listen(
-    host: string,
+    process: SimProcess,
     port: number,
     accept: (link: UnboundLink) => void,
   ): Promise<Listener> {
-    const address = `${host}:${port === 0 ? this.#nextPort++ : port}`;
+    const address = `${process.host}:${port === 0 ? this.#nextPort++ : port}`;
     if (this.#listeners.has(address)) throw new Error(`listen EADDRINUSE ${address}`);
-    this.#listeners.set(address, { host, accept });
+    this.#listeners.set(address, { process, accept });
     return {
       address,
       close: async () => {
-        this.#listeners.delete(address);
+        if (this.#listeners.get(address)?.process === process) this.#listeners.delete(address);
       },
     };
-  }
-
-  #push(event: Event): void {
-    const heap = this.#events;
-    let at = heap.push(event) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!isBefore(event, heap[parent] as Event)) break;
-      heap[at] = heap[parent] as Event;
-      at = parent;
-    }
-    heap[at] = event;
-  }
-
-  /** The next event up to a time; cancelled ones are skipped. */
-  #pop(endMs: number): Event | undefined {
-    for (;;) {
-      const first = this.#events[0];
-      if (first === undefined || first.atMs > endMs) return undefined;
-      this.#removeFirst();
-      if (first.run !== undefined) return first;
-    }
-  }
-
-  #removeFirst(): void {
-    const heap = this.#events;
-    const last = heap.pop() as Event;
-    if (heap.length === 0) return;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      const right = heap[child + 1];
-      if (right !== undefined && isBefore(right, heap[child] as Event)) child++;
-      if (!isBefore(heap[child] as Event, last)) break;
-      heap[at] = heap[child] as Event;
-      at = child;
-    }
-    heap[at] = last;
-  }
-}
-
-interface SimListener {
-  readonly host: string;
-  readonly accept: (link: UnboundLink) => void;
-}
-
-function isBefore(a: Event, b: Event): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
-}
-
-/** Every promise that can settle without time passing has settled. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** The two ends of one connection. */
-class SimPair {
-  readonly near: SimEnd;
-  readonly far: SimEnd;
-  readonly #world: SimWorld;
-  readonly #hosts: readonly [string, string];
-
-  constructor(world: SimWorld, nearHost: string, farHost: string) {
-    this.#world = world;
-    this.#hosts = [nearHost, farHost];
-    this.near = new SimEnd(world, this, nearHost, farHost);
-    this.far = new SimEnd(world, this, farHost, nearHost);
-    this.near.other = this.far;
-    this.far.other = this.near;
-  }
-
-  touches(host: string): boolean {
-    return this.#hosts.includes(host);
-  }
-
-  joins(a: string, b: string): boolean {
-    return this.touches(a) && this.touches(b) && a !== b;
-  }
-
-  wake(): void {
-    this.near.deliverSoon();
-    this.far.deliverSoon();
-  }
-
-  break(): void {
-    this.#world.forget(this);
-    this.near.fail();
-    this.far.fail();
-  }
-}
-
-class SimEnd implements UnboundLink, Link {
-  readonly remoteAddress: string;
-  other: SimEnd | undefined;
-  readonly #world: SimWorld;
-  readonly #pair: SimPair;
-  readonly #host: string;
-  readonly #remoteHost: string;
-  #events: LinkEvents | undefined;
-  /** Chunks under way to this end; undefined marks the end of the stream. */
-  #inbox: (Uint8Array | undefined)[] = [];
-  #inboxBytes = 0;
-  #readyAtMs = 0;
-  #isPaused = false;
-  #isClosed = false;
-
-  constructor(world: SimWorld, pair: SimPair, host: string, remoteHost: string) {
-    this.#world = world;
-    this.#pair = pair;
-    this.#host = host;
-    this.#remoteHost = remoteHost;
-    this.remoteAddress = `${remoteHost}:0`;
-  }
-
-  get bufferedBytes(): number {
-    return this.other?.inboxBytes ?? 0;
-  }
-
-  get inboxBytes(): number {
-    return this.#inboxBytes;
-  }
-
-  bind(events: LinkEvents): Link {
-    this.#events = events;
-    this.deliverSoon();
-    if (this.#isClosed) this.#world.schedule(0, () => events.close());
-    return this;
-  }
-
-  send(chunks: readonly Uint8Array[]): void {
-    if (this.#isClosed) return;
-    this.other?.receive(Buffer.concat(chunks));
-  }
-
-  receive(chunk: Uint8Array | undefined): void {
-    if (this.#isClosed) return;
-    this.#inbox.push(chunk);
-    this.#inboxBytes += chunk?.length ?? 0;
-    // In order, however the latency of a single chunk falls.
-    this.#readyAtMs = Math.max(this.#readyAtMs, this.#world.nowMs + this.#world.delayMs());
-    this.#world.schedule(this.#readyAtMs - this.#world.nowMs, () => this.#deliver());
-  }
-
-  deliverSoon(): void {
-    this.#world.schedule(0, () => this.#deliver());
-  }
-
-  pause(): void {
-    this.#isPaused = true;
-  }
-
-  resume(): void {
-    this.#isPaused = false;
-    this.deliverSoon();
-  }
-
-  close(): void {
-    if (this.#isClosed) return;
-    this.other?.receive(undefined);
-    this.#finish(undefined);
-  }
-
-  fail(): void {
-    this.#finish(new Error('connection reset'));
-  }
-
-  #finish(error: Error | undefined): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#inbox = [];
-    this.#inboxBytes = 0;
-    this.#world.schedule(0, () => this.#events?.close(error));
-  }
-
-  #deliver(): void {
-    if (this.#events === undefined || this.#isPaused || this.#isClosed) return;
-    if (this.#inbox.length === 0 || this.#world.isCut(this.#remoteHost, this.#host)) return;
-    if (this.#world.nowMs < this.#readyAtMs && this.#inbox.length === 1) return;
-    const chunk = this.#inbox.shift();
-    if (chunk === undefined) {
-      this.#world.forget(this.#pair);
-      this.#finish(undefined);
-      return;
-    }
-    this.#inboxBytes -= chunk.length;
-    this.#events.data(chunk);
-    this.other?.drained();
-    if (this.#inbox.length > 0) this.deliverSoon();
-  }
-
-  drained(): void {
-    if (!this.#isClosed) this.#events?.drain();
   }
 }

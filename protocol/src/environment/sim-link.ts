@@ -1,0 +1,245 @@
+// One connection of a simulated world: two ends, and the bytes that are under way between them.
+//
+// Bytes of one connection arrive in order and complete, or the connection breaks, as with TCP; nothing is
+// lost or doubled inside of it. Between two connections latency decides: what was sent on an old one may
+// arrive after what was sent on a new one.
+
+import type { Link, LinkEvents, UnboundLink } from './environment.ts';
+import type { SimProcess } from './sim-process.ts';
+
+/** What the links ask of their world. */
+export interface LinkWorld {
+  readonly nowMs: number;
+  isCut(from: string, to: string): boolean;
+  /** Whether a machine has power. */
+  isUp(host: string): boolean;
+  /** How long the next bytes take from one host to another. */
+  delayMs(from: string, to: string): number;
+  forget(pair: SimPair): void;
+}
+
+/** Above this a sender is told when everything has gone. */
+const HIGH_BYTES = 64 * 1024;
+
+export class SimPair {
+  readonly near: SimEnd;
+  readonly far: SimEnd;
+  readonly #world: LinkWorld;
+
+  constructor(world: LinkWorld, near: SimProcess, far: SimProcess) {
+    this.#world = world;
+    this.near = new SimEnd(world, this, near, far.host);
+    this.far = new SimEnd(world, this, far, near.host);
+    this.near.other = this.far;
+    this.far.other = this.near;
+  }
+
+  touches(host: string): boolean {
+    return this.near.process.host === host || this.far.process.host === host;
+  }
+
+  joins(a: string, b: string): boolean {
+    return this.touches(a) && this.touches(b) && a !== b;
+  }
+
+  /** Something that held the bytes back may be over. */
+  wake(): void {
+    this.near.deliverSoon();
+    this.far.deliverSoon();
+  }
+
+  /** Nothing arrives before this time; what is under way waits. */
+  stall(untilMs: number): void {
+    this.near.stall(untilMs);
+    this.far.stall(untilMs);
+  }
+
+  /** Both ends are told at once; what was under way is lost. */
+  break(): void {
+    this.#world.forget(this);
+    this.near.fail();
+    this.far.fail();
+  }
+
+  /** A process has died, and its system closes what it had open. */
+  abandonedBy(process: SimProcess, losesBytes: boolean): void {
+    for (const end of [this.near, this.far]) {
+      if (end.process === process) end.abandon(losesBytes);
+    }
+  }
+
+  /** A machine is back and does not know this connection: whoever still sends to it is told. */
+  revived(host: string): void {
+    for (const end of [this.near, this.far]) {
+      if (end.process.host === host && end.process.isDead && end.inboxBytes > 0) end.refuse();
+    }
+  }
+}
+
+interface Parcel {
+  /** Undefined marks the end of the stream. */
+  readonly chunk: Uint8Array | undefined;
+  readonly atMs: number;
+}
+
+class SimEnd implements UnboundLink, Link {
+  readonly remoteAddress: string;
+  readonly process: SimProcess;
+  other: SimEnd | undefined;
+  readonly #world: LinkWorld;
+  readonly #pair: SimPair;
+  readonly #remoteHost: string;
+  #events: LinkEvents | undefined;
+  /** What is under way to this end. */
+  #inbox: Parcel[] = [];
+  #inboxBytes = 0;
+  #readyAtMs = 0;
+  #sentAtMs = -1;
+  #stalledUntilMs = 0;
+  #isPaused = false;
+  #isClosed = false;
+  #isFull = false;
+
+  constructor(world: LinkWorld, pair: SimPair, process: SimProcess, remoteHost: string) {
+    this.#world = world;
+    this.#pair = pair;
+    this.process = process;
+    this.#remoteHost = remoteHost;
+    this.remoteAddress = `${remoteHost}:0`;
+  }
+
+  get bufferedBytes(): number {
+    return this.other?.inboxBytes ?? 0;
+  }
+
+  get inboxBytes(): number {
+    return this.#inboxBytes;
+  }
+
+  bind(events: LinkEvents): Link {
+    this.#events = events;
+    this.deliverSoon();
+    if (this.#isClosed) this.process.after(0, () => events.close());
+    return this;
+  }
+
+  send(chunks: readonly Uint8Array[]): void {
+    if (this.#isClosed || this.process.isDead) return;
+    this.other?.receive(Buffer.concat(chunks));
+    if (this.bufferedBytes > HIGH_BYTES) this.#isFull = true;
+  }
+
+  receive(chunk: Uint8Array | undefined): void {
+    if (this.#isClosed) return;
+    const { nowMs } = this.#world;
+    // Chunks of one moment travel together; in order, however the latency falls.
+    if (this.#sentAtMs !== nowMs || this.#readyAtMs <= nowMs) {
+      const delayMs = this.#world.delayMs(this.#remoteHost, this.process.host);
+      this.#readyAtMs = Math.max(this.#readyAtMs, nowMs + delayMs);
+      this.#sentAtMs = nowMs;
+      this.process.after(this.#readyAtMs - nowMs, () => this.#deliver());
+    }
+    this.#inbox.push({ chunk, atMs: this.#readyAtMs });
+    this.#inboxBytes += chunk?.length ?? 0;
+    if (this.process.isDead && this.#world.isUp(this.process.host)) this.refuse();
+  }
+
+  deliverSoon(): void {
+    this.process.after(0, () => this.#deliver());
+  }
+
+  stall(untilMs: number): void {
+    this.#stalledUntilMs = Math.max(this.#stalledUntilMs, untilMs);
+    this.process.after(untilMs - this.#world.nowMs, () => this.#deliver());
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.deliverSoon();
+  }
+
+  close(): void {
+    if (this.#isClosed || this.process.isDead) return;
+    this.other?.receive(undefined);
+    if (this.other?.process.isDead === true) this.#world.forget(this.#pair);
+    this.#finish(undefined);
+  }
+
+  fail(): void {
+    this.#finish(new Error('connection reset'));
+  }
+
+  /** The process is gone. Its last bytes may still arrive; without them the peer hears of a reset. */
+  abandon(losesBytes: boolean): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (losesBytes) this.other?.resetSoon();
+    else this.other?.receive(undefined);
+  }
+
+  /** The machine is there, but nobody who knows this connection. */
+  refuse(): void {
+    this.#inbox = [];
+    this.#inboxBytes = 0;
+    this.#isClosed = true;
+    this.other?.resetSoon();
+  }
+
+  /** A reset comes from the other side. What it sent before is lost when it has not arrived. */
+  resetSoon(): void {
+    const delayMs = this.#world.delayMs(this.#remoteHost, this.process.host);
+    this.process.after(delayMs, () => this.#reset());
+  }
+
+  #reset(): void {
+    if (this.#world.isCut(this.#remoteHost, this.process.host)) {
+      this.process.after(RESET_RETRY_MS, () => this.#reset());
+      return;
+    }
+    this.#world.forget(this.#pair);
+    this.fail();
+  }
+
+  #finish(error: Error | undefined): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#inbox = [];
+    this.#inboxBytes = 0;
+    this.process.after(0, () => this.#events?.close(error));
+  }
+
+  #deliver(): void {
+    if (this.#events === undefined || this.#world.isCut(this.#remoteHost, this.process.host))
+      return;
+    const { nowMs } = this.#world;
+    if (nowMs < this.#stalledUntilMs) return;
+    for (;;) {
+      const parcel = this.#inbox[0];
+      if (parcel === undefined || parcel.atMs > nowMs || this.#isPaused || this.#isClosed) return;
+      this.#inbox.shift();
+      if (parcel.chunk === undefined) {
+        this.#world.forget(this.#pair);
+        this.#finish(undefined);
+        return;
+      }
+      this.#inboxBytes -= parcel.chunk.length;
+      this.#events.data(parcel.chunk);
+      if (this.#inboxBytes === 0) this.other?.drained();
+    }
+  }
+
+  drained(): void {
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    this.process.after(0, () => {
+      if (!this.#isClosed) this.#events?.drain();
+    });
+  }
+}
+
+/** How often a reset is tried again that cannot get through. */
+const RESET_RETRY_MS = 1_000;
