@@ -1,4 +1,10 @@
-// One drive of a cluster, for programs that run it inside themselves.
+// One drive of a cluster, for programs that run it inside themselves; and its store and a disk in memory, for
+// simulations.
+
+export type { Disk } from './engine/disk/disk.ts';
+export { MemoryDisk } from './engine/disk/memory-disk.ts';
+export { openLogStore } from './engine/open-log-store.ts';
+export type { Store } from './engine/store.ts';
 export { type Drive, startDrive } from './shell/drive.ts';
 export { DriveError, type DriveErrorCode } from './shell/failures.ts';
 export type { Log } from './shell/observation/log.ts';

@@ -31,7 +31,7 @@ import { advertisedAddress } from './network/advertise.ts';
 import { pause } from './network/back-off.ts';
 import { MetaLink } from './network/meta-link.ts';
 import { PeerPool } from './network/peer-pool.ts';
-import { LoopDelayMonitor } from './observation/loop-delay.ts';
+import { type LoopDelayMonitor, noLoopDelay, RealLoopDelay } from './observation/loop-delay.ts';
 import type { DriveStatistics } from './observation/statistics.ts';
 import { type DriveOptions, type DriveSettings, settingsFrom } from './options.ts';
 import { software } from './version.ts';
@@ -74,7 +74,7 @@ class RunningDrive implements Drive {
   readonly #link: MetaLink;
   readonly #peers: PeerPool;
   readonly #lease = new Lease();
-  readonly #loopDelay = new LoopDelayMonitor();
+  readonly #loopDelay: LoopDelayMonitor;
   readonly #startedAtMs: number;
   // Made one after the other by `start`; `stop` takes whatever is there.
   #book: IdentityBook | undefined;
@@ -88,6 +88,7 @@ class RunningDrive implements Drive {
   constructor(settings: DriveSettings) {
     const { environment, log, disk, dataDir, store } = settings;
     this.#settings = settings;
+    this.#loopDelay = settings.watchesLoop ? new RealLoopDelay() : noLoopDelay;
     this.#folder = new DataFolder(disk, dataDir, store);
     this.#startedAtMs = environment.clock.nowMs();
     const self = (): Self => this.#self();

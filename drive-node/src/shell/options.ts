@@ -45,6 +45,8 @@ export interface DriveOptions {
   readonly store?: OpenStore | undefined;
   /** What runs behind the shell; the default is the real RangeHost. */
   readonly ranges?: OpenRanges | undefined;
+  /** Whether the delays of this process's event loop are measured. Default true. */
+  readonly watchesLoop?: boolean | undefined;
   /** Ends a start that is under way. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -68,6 +70,7 @@ export interface DriveSettings {
   readonly disk: Disk;
   readonly store: OpenStore;
   readonly ranges: OpenRanges;
+  readonly watchesLoop: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -152,6 +155,7 @@ export function settingsFrom(options: DriveOptions): DriveSettings {
     disk: options.disk ?? new NodeDisk(),
     store: options.store ?? openDriveStore,
     ranges: options.ranges ?? openRangeHost,
+    watchesLoop: options.watchesLoop ?? true,
     signal: options.signal,
   };
 }

@@ -3,7 +3,8 @@
 // Every file remembers what is on the device and which writes are only with the operating system.
 // `crash` forgets the process: each unflushed write then arrived whole, in part (cut at any byte)
 // or not at all, in any combination, and so did each unsynced creation, rename and removal.
-// `processCrash` is the kinder one: only the process died, everything written is there.
+// `processCrash` is the kinder one: only the process died, everything written is there. What was
+// under way in that moment arrived whole, in part or not at all with both of them.
 //
 // Faults are named: `failFlushes`, `capacityBytes` (ENOSPC above), `delay`, `damage`.
 
@@ -12,6 +13,11 @@ import type { Disk, DiskFile, DiskLock, OpenMode } from './disk.ts';
 interface PendingWrite {
   readonly offset: number;
   readonly data: Uint8Array;
+}
+
+/** A write whose promise is pending. */
+interface WriteUnderWay extends PendingWrite {
+  readonly content: Content;
 }
 
 interface Content {
@@ -51,6 +57,7 @@ export class MemoryDisk implements Disk {
   /** Directory entries that would survive a crash. */
   #synced = new Map<string, Entry>();
   readonly #locks = new Set<string>();
+  readonly #underWay = new Set<WriteUnderWay>();
   #life = 0;
 
   constructor(random: () => number = () => 0.5) {
@@ -67,6 +74,8 @@ export class MemoryDisk implements Disk {
   crash(): void {
     this.#life++;
     this.#locks.clear();
+    for (const { content, offset, data } of this.#underWay) content.pending.push({ offset, data });
+    this.#underWay.clear();
     const survivors = new Map<string, Entry>();
     for (const path of new Set([...this.#synced.keys(), ...this.#current.keys()])) {
       const before = this.#synced.get(path);
@@ -83,6 +92,10 @@ export class MemoryDisk implements Disk {
   processCrash(): void {
     this.#life++;
     this.#locks.clear();
+    for (const { content, offset, data } of this.#underWay) {
+      write(content, offset, data.subarray(0, this.#lengthOfTorn(data)));
+    }
+    this.#underWay.clear();
   }
 
   /** Cuts a file at a byte, as a torn write would leave it. */
@@ -193,9 +206,8 @@ export class MemoryDisk implements Disk {
   #loseUnflushed(content: Content): void {
     let kept = content.flushed.slice();
     for (const { offset, data } of content.pending) {
-      const dice = this.#random();
-      if (dice < 0.3) continue;
-      const length = dice < 0.6 ? data.length : Math.floor(this.#random() * data.length);
+      const length = this.#lengthOfTorn(data);
+      if (length === 0) continue;
       const end = offset + length;
       if (end > kept.length) {
         const larger = new Uint8Array(end);
@@ -210,19 +222,30 @@ export class MemoryDisk implements Disk {
     content.pending = [];
   }
 
+  /** How much of a write that was interrupted arrived. */
+  #lengthOfTorn(data: Uint8Array): number {
+    const dice = this.#random();
+    if (dice < 0.3) return 0;
+    return dice < 0.6 ? data.length : Math.floor(this.#random() * data.length);
+  }
+
   #file(path: string, content: Content): DiskFile {
     const life = this.#life;
     const begin = async (): Promise<void> => {
       await this.delay?.();
       if (life !== this.#life) throw systemError('EIO', path);
     };
-    const write = (data: Uint8Array, offset: number): void => {
+    const take = async (data: Uint8Array, offset: number): Promise<void> => {
+      const underWay = { content, offset, data };
+      this.#underWay.add(underWay);
+      try {
+        await begin();
+      } finally {
+        this.#underWay.delete(underWay);
+      }
       const growth = Math.max(0, offset + data.length - content.bytes);
       if (this.usedBytes + growth > this.capacityBytes) throw systemError('ENOSPC', path);
-      content.current = grow(content.current, offset + data.length);
-      content.current.set(data, offset);
-      content.bytes += growth;
-      content.pending.push({ offset, data: data.slice() });
+      write(content, offset, data);
     };
     const flush = (writes: number): void => {
       this.flushCount++;
@@ -240,13 +263,9 @@ export class MemoryDisk implements Disk {
         target.set(content.current.subarray(offset, end));
         return end - offset;
       },
-      write: async (data, offset) => {
-        await begin();
-        write(data, offset);
-      },
+      write: take,
       writeFlushed: async (data, offset) => {
-        await begin();
-        write(data, offset);
+        await take(data, offset);
         flush(1);
       },
       flush: async () => {
@@ -264,6 +283,14 @@ export class MemoryDisk implements Disk {
       close: async () => {},
     };
   }
+}
+
+/** Bytes become part of what is with the operating system. */
+function write(content: Content, offset: number, data: Uint8Array): void {
+  content.current = grow(content.current, offset + data.length);
+  content.current.set(data, offset);
+  content.bytes = Math.max(content.bytes, offset + data.length);
+  content.pending.push({ offset, data: data.slice() });
 }
 
 /** Writes become part of what is on the device. */

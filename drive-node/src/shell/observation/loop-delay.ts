@@ -25,7 +25,26 @@ function read(histogram: IntervalHistogram): LoopDelay {
   };
 }
 
-export class LoopDelayMonitor {
+export interface LoopDelayMonitor {
+  start(): void;
+  stop(): void;
+  /** Since the start. */
+  total(): LoopDelay;
+  /** Since the last call of this function. */
+  take(): LoopDelay;
+}
+
+const NO_DELAY: LoopDelay = { p50Ms: 0, p99Ms: 0, longestMs: 0 };
+
+/** For a simulation: its event loop is not the drive's. */
+export const noLoopDelay: LoopDelayMonitor = {
+  start() {},
+  stop() {},
+  total: () => NO_DELAY,
+  take: () => NO_DELAY,
+};
+
+export class RealLoopDelay implements LoopDelayMonitor {
   readonly #sinceStart: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   readonly #sinceTaken: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
@@ -39,12 +58,10 @@ export class LoopDelayMonitor {
     this.#sinceTaken.disable();
   }
 
-  /** Since the start. */
   total(): LoopDelay {
     return read(this.#sinceStart);
   }
 
-  /** Since the last call of this function. */
   take(): LoopDelay {
     const delay = read(this.#sinceTaken);
     this.#sinceTaken.reset();
