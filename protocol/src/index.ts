@@ -22,7 +22,7 @@ export * from './keys/keys.ts';
 export { NodeKind } from './messages/handshake.ts';
 export type * from './messages/index.ts';
 export * as messages from './messages/index.ts';
-export { INDEX_PAGE_RECORDS_MAX, OperationState } from './messages/index.ts';
+export { INDEX_PAGE_RECORDS_MAX, OperationState, VERSION_QUERIES_MAX } from './messages/index.ts';
 export * from './ranges/range-index.ts';
 export * from './ranges/range-record.ts';
 export * from './words/ids.ts';

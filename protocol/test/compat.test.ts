@@ -14,7 +14,7 @@ import { allTypes } from './messages/all-types.ts';
 const test = suite('compatibility');
 
 const PINNED: Record<number, string> = {
-  1: '27c1b9ac4880603a',
+  1: '9406ecd387bb854b',
 };
 
 function description(): string {

@@ -5,11 +5,13 @@
 // flush, written for one that did not. An earlier write that is not safe yet holds back the later
 // ones: the order of a range is never broken (SOURCES.md 2.3, "fsync credited to the wrong serial").
 
+import { Status } from '@piton/protocol';
 import type { Store } from '../engine/store.ts';
 import { RecordKind } from '../engine/store.ts';
 import type { Replica } from '../ranges/replica.ts';
-import type { Write } from '../ranges/write.ts';
+import type { Follower, Write } from '../ranges/write.ts';
 import type { Replies } from '../requests/replies.ts';
+import type { LeaseHolder } from '../shell/host.ts';
 import type { Acknowledger } from './acknowledge.ts';
 
 export interface CommitEvents {
@@ -19,17 +21,28 @@ export interface CommitEvents {
   deletedDuringCopy(replica: Replica, key: Uint8Array, sequence: number): void;
 }
 
+export interface CommitParts {
+  readonly store: Store;
+  readonly replies: Replies;
+  readonly acknowledger: Acknowledger;
+  readonly lease: LeaseHolder;
+}
+
+const RETRY_MS = 20;
+
 export class Committer {
   readonly #store: Store;
   readonly #replies: Replies;
   readonly #acknowledger: Acknowledger;
+  readonly #lease: LeaseHolder;
   readonly #waiting: Set<Replica> = new Set();
   readonly #events: CommitEvents;
 
-  constructor(store: Store, replies: Replies, acknowledger: Acknowledger, events: CommitEvents) {
-    this.#store = store;
-    this.#replies = replies;
-    this.#acknowledger = acknowledger;
+  constructor(parts: CommitParts, events: CommitEvents) {
+    this.#store = parts.store;
+    this.#replies = parts.replies;
+    this.#acknowledger = parts.acknowledger;
+    this.#lease = parts.lease;
     this.#events = events;
   }
 
@@ -92,11 +105,17 @@ export class Committer {
     if (write.waiter !== undefined) this.#replies.result(write.waiter, write.result);
     write.waiter = undefined;
     if (write.followers !== undefined) {
-      for (const { waiter, result } of write.followers) this.#replies.result(waiter, result);
+      for (const follower of write.followers) this.#tell(follower);
       write.followers = undefined;
     }
     if (write.listeners === undefined) return;
     for (const tell of write.listeners) tell(true);
     write.listeners = undefined;
+  }
+
+  /** The acknowledgement may be late: others may have written the key since, without this drive. */
+  #tell({ waiter, result, isObservation }: Follower): void {
+    if (!isObservation || this.#lease.isValid()) this.#replies.result(waiter, result);
+    else this.#replies.refuse(waiter, Status.rangeUnavailable, { retryAfterMs: RETRY_MS });
   }
 }

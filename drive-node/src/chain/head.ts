@@ -9,9 +9,10 @@ import type { Store } from '../engine/store.ts';
 import { RECENT_MAX } from '../ranges/pending.ts';
 import type { Replica } from '../ranges/replica.ts';
 import type { Recall, Session, WriteResult } from '../ranges/sessions.ts';
-import { follow, type Waiter, type Write } from '../ranges/write.ts';
+import { type Follower, follow, type Waiter, type Write } from '../ranges/write.ts';
 import type { Replies } from '../requests/replies.ts';
 import type { WriteRequest } from '../requests/write-request.ts';
+import type { LeaseHolder } from '../shell/host.ts';
 import type { Appender } from './append.ts';
 import { judge, type KeyState, needsState, newestState } from './judge.ts';
 import { refusalFor } from './store-status.ts';
@@ -40,6 +41,7 @@ export class HeadWriter {
   readonly #clock: Clock;
   readonly #replies: Replies;
   readonly #appender: Appender;
+  readonly #lease: LeaseHolder;
   readonly #limits: HeadLimits;
   readonly #defaultFlush: boolean;
   /** Routes a write again that has waited. */
@@ -57,6 +59,7 @@ export class HeadWriter {
     clock: Clock;
     replies: Replies;
     appender: Appender;
+    lease: LeaseHolder;
     defaultFlush: boolean;
     again: (request: WriteRequest) => void;
     flush: () => void;
@@ -66,6 +69,7 @@ export class HeadWriter {
     this.#clock = options.clock;
     this.#replies = options.replies;
     this.#appender = options.appender;
+    this.#lease = options.lease;
     this.#defaultFlush = options.defaultFlush;
     this.#again = options.again;
     this.#flush = options.flush;
@@ -157,7 +161,7 @@ export class HeadWriter {
     if (recall.sequence > replica.committed) {
       const write = replica.pending.at(recall.sequence);
       if (write !== undefined) {
-        this.#follow(write, request, write.result);
+        this.#follow(write, { waiter: request, result: write.result, isObservation: false });
         return true;
       }
     }
@@ -214,18 +218,25 @@ export class HeadWriter {
   }
 
   /**
-   * Nothing changes. But what was judged by a write that is not committed yet must not be told before
-   * it is: if that write is lost with this drive, its state never existed.
+   * Nothing changes: the answer tells what the key is, like that of a read, and needs the lease like
+   * one. What was judged by a write that is not committed yet must not be told before it is: if that
+   * write is lost with this drive, its state never existed.
    */
   #answerUnchanged(replica: Replica, request: WriteRequest, result: WriteResult): void {
     const judgedBy = replica.pending.findDeciding(request.key);
-    if (judgedBy === undefined) this.#replies.result(request, result);
-    else this.#follow(judgedBy, request, result);
+    if (judgedBy !== undefined) {
+      this.#follow(judgedBy, { waiter: request, result, isObservation: true });
+    } else if (this.#lease.isValid()) this.#replies.result(request, result);
+    else
+      this.#replies.refuse(request, Status.rangeUnavailable, { retryAfterMs: OVERLOADED_RETRY_MS });
   }
 
-  #follow(write: Write, request: WriteRequest, result: WriteResult): void {
-    if (!this.#hasFailed) follow(write, request, result);
-    else this.#replies.refuse(request, Status.outcomeUnknown, { retryAfterMs: FAILED_RETRY_MS });
+  #follow(write: Write, follower: Follower): void {
+    if (!this.#hasFailed) follow(write, follower);
+    else {
+      const detail = { retryAfterMs: FAILED_RETRY_MS };
+      this.#replies.refuse(follower.waiter, Status.outcomeUnknown, detail);
+    }
   }
 
   #refuseFor(request: WriteRequest, error: unknown): void {

@@ -4,7 +4,7 @@
 // Invariant: `first.sequence .. last.sequence` has no gap. Looking up by key finds the newest.
 
 import { equalKeys } from '@piton/protocol';
-import type { Place } from '../engine/store.ts';
+import { type Place, RecordKind } from '../engine/store.ts';
 import { bucketOf, type Write } from './write.ts';
 
 /**
@@ -65,6 +65,26 @@ export class PendingWrites {
       write = write.older;
     }
     return undefined;
+  }
+
+  /** The newest pending write up to a sequence that gives the key another value, or takes it away. */
+  findChange(key: Uint8Array, upTo: number = Number.POSITIVE_INFINITY): Write | undefined {
+    let write = this.findNewest(key);
+    const oldest = this.first()?.sequence ?? Number.POSITIVE_INFINITY;
+    for (; write !== undefined && write.sequence >= oldest; write = write.older) {
+      const { record } = write;
+      if (write.sequence > upTo || record === undefined) continue;
+      if (record.kind !== RecordKind.sessionOnly && equalKeys(record.key, key)) return write;
+    }
+    return undefined;
+  }
+
+  /**
+   * Whether writes of an earlier life are pending: the store shows them already, and nobody knows yet
+   * which of them are committed.
+   */
+  get hasReplayed(): boolean {
+    return this.#replayed !== undefined;
   }
 
   /** The pending write that an answer about this key depends on, if any. */

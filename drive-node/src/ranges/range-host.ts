@@ -32,20 +32,21 @@ import { HeadWriter } from '../chain/head.ts';
 import { Receiver } from '../chain/receive.ts';
 import { Resumer } from '../chain/resume.ts';
 import { Splitter } from '../chain/split.ts';
-import type { Owner, Store, StoreError } from '../engine/store.ts';
+import { VersionAnswerer } from '../chain/version-answers.ts';
+import { VersionAsker } from '../chain/version-asker.ts';
+import type { Store, StoreError } from '../engine/store.ts';
 import { SyncSource } from '../migration/sync-source.ts';
 import { SyncTarget } from '../migration/sync-target.ts';
 import { BatchHandler } from '../requests/batch.ts';
 import { Canceller } from '../requests/cancel.ts';
 import { OutcomeHandler } from '../requests/outcome.ts';
 import { Replies } from '../requests/replies.ts';
-import { Routes } from '../requests/routes.ts';
+import type { Routes } from '../requests/routes.ts';
 import { ScanHandler } from '../requests/scan.ts';
 import type { LeaseHolder, PeerLinks, Ranges, RangesOptions } from '../shell/host.ts';
 import { takeCounters } from './counters.ts';
 import type { Hosting } from './hosting.ts';
 import { Installer } from './install.ts';
-import { RangeRecovery } from './recovery.ts';
 import { releaseWaiters } from './release.ts';
 import type { Replica } from './replica.ts';
 import { Sizes } from './sizes.ts';
@@ -64,6 +65,7 @@ export class RangeHost implements Ranges {
   readonly #committer: Committer;
   readonly #appender: Appender;
   readonly #head: HeadWriter;
+  readonly #asker: VersionAsker;
   readonly #batches: BatchHandler;
   readonly #scans: ScanHandler;
   readonly #outcomes: OutcomeHandler;
@@ -95,17 +97,24 @@ export class RangeHost implements Ranges {
     this.#replies = new Replies(routes);
     this.#forwarder = new Forwarder(peers);
     this.#acknowledger = new Acknowledger(peers);
-    this.#committer = new Committer(store, this.#replies, this.#acknowledger, {
+    const commits = {
+      ...this.#serving(),
+      replies: this.#replies,
+      acknowledger: this.#acknowledger,
+    };
+    this.#committer = new Committer(commits, {
       drained: (replica) => this.#splitter.drained(replica),
       deletedDuringCopy: (replica, key, sequence) =>
         this.#syncTarget.noteDeleted(replica, key, sequence),
     });
     this.#appender = new Appender(store, environment.clock, this.#forwarder, this.#committer);
     this.#head = this.#makeHead();
+    this.#asker = new VersionAsker({ ...this.#serving(), peers });
     this.#batches = new BatchHandler({
       ...this.#serving(),
       replies: this.#replies,
       head: this.#head,
+      asker: this.#asker,
     });
     this.#resumer = this.#makeResumer();
     this.#splitter = new Splitter({ ...this.#shared(), head: this.#head });
@@ -119,11 +128,11 @@ export class RangeHost implements Ranges {
       ...this.#shared(),
       replace: (old, fresh) => this.#installer.replace(old, fresh),
     });
-    this.#scans = new ScanHandler(this.#serving());
+    this.#scans = new ScanHandler({ ...this.#serving(), asker: this.#asker });
     this.#outcomes = this.#makeOutcomes();
     this.#canceller = new Canceller({
       head: this.#head,
-      batches: this.#batches,
+      reads: this.#batches.reads,
       requests: [this.#scans.open, this.#outcomes.open],
     });
     this.#handlers = this.#handlerTable(this.#makeReceiver());
@@ -131,7 +140,7 @@ export class RangeHost implements Ranges {
     this.#rebuilt = rebuilt.replicas;
     this.#restore(rebuilt);
     store.onProgress((failure) => this.#progress(failure));
-    this.#endSweep = startSweep(environment.clock, () => routes.replicas.values());
+    this.#endSweep = startSweep(environment.clock, () => routes.replicas.values(), this.#asker);
   }
 
   /** What nearly every part of a chain needs. */
@@ -150,6 +159,7 @@ export class RangeHost implements Ranges {
   /** What the parts need that answer clients. */
   #serving(): {
     environment: Environment;
+    clock: Clock;
     store: Store;
     routes: Routes;
     lease: LeaseHolder;
@@ -159,18 +169,18 @@ export class RangeHost implements Ranges {
     const { environment, lease } = this.#options;
     const isServing = (): boolean => this.#isServing;
     const flush = (): void => this.#flush();
-    return { environment, store: this.#store, routes: this.#routes, lease, isServing, flush };
+    const { clock } = environment;
+    const store = this.#store;
+    return { environment, clock, store, routes: this.#routes, lease, isServing, flush };
   }
 
   #makeHead(): HeadWriter {
     return new HeadWriter({
-      store: this.#store,
-      clock: this.#options.environment.clock,
+      ...this.#serving(),
       replies: this.#replies,
       appender: this.#appender,
       defaultFlush: this.#options.defaultDurability === 'flush',
       again: (request) => this.#batches.write(request),
-      flush: () => this.#flush(),
     });
   }
 
@@ -327,6 +337,7 @@ export class RangeHost implements Ranges {
   }
 
   #handlerTable(receiver: Receiver): Map<number, FrameHandler> {
+    const versions = new VersionAnswerer(this.#serving());
     return new Map<number, FrameHandler>([
       [Opcode.batch, (connection, frame) => this.#batches.handle(connection, frame)],
       [Opcode.scan, (connection, frame) => this.#scans.handle(connection, frame)],
@@ -335,6 +346,7 @@ export class RangeHost implements Ranges {
       [Opcode.updates, (connection, frame) => receiver.handleUpdates(connection, frame)],
       [Opcode.acknowledge, (connection, frame) => receiver.handleAcknowledge(connection, frame)],
       [Opcode.updatesRefused, (connection, frame) => receiver.handleRefused(connection, frame)],
+      [Opcode.versionQuery, (connection, frame) => versions.handle(connection, frame)],
       [Opcode.chainState, (connection, frame) => receiver.handleChainState(connection, frame)],
       [
         Opcode.chainSplit,
@@ -381,17 +393,4 @@ export class RangeHost implements Ranges {
     this.#acknowledger.flush();
     this.#replies.flush();
   }
-}
-
-/** Opens the store with the ranges as its owner, and makes the ranges from what it holds. */
-export async function openRanges(
-  options: RangesOptions,
-  openStore: (owner: Owner) => Promise<Store>,
-): Promise<RangeHost> {
-  const routes = new Routes();
-  const recovery = new RangeRecovery(() => routes.replicas.values());
-  const store = await openStore(recovery);
-  const nowMs = options.environment.clock.nowMs();
-  const rebuilt = recovery.rebuild(store.states, options.drive, nowMs);
-  return new RangeHost(options, store, routes, rebuilt);
 }

@@ -19,6 +19,8 @@ export interface Waiter {
 export interface Follower {
   readonly waiter: Waiter;
   readonly result: WriteResult;
+  /** It says what a key was, and no write of its own stands behind it: it needs the lease. */
+  readonly isObservation: boolean;
 }
 
 export interface Write {
@@ -41,9 +43,9 @@ export interface Write {
 }
 
 /** The answer leaves with the commit of the write. */
-export function follow(write: Write, waiter: Waiter, result: WriteResult): void {
-  if (write.followers === undefined) write.followers = [{ waiter, result }];
-  else write.followers.push({ waiter, result });
+export function follow(write: Write, follower: Follower): void {
+  if (write.followers === undefined) write.followers = [follower];
+  else write.followers.push(follower);
 }
 
 export function listen(write: Write, listener: (isCommitted: boolean) => void): void {

@@ -17,11 +17,12 @@ import {
   Status,
 } from '@piton/protocol';
 import type { HeadWriter } from '../chain/head.ts';
-import { refusalFor } from '../chain/store-status.ts';
-import type { FoundRecord, Store } from '../engine/store.ts';
+import type { VersionAsker } from '../chain/version-asker.ts';
+import type { Store } from '../engine/store.ts';
+import { Readability, readabilityOf } from '../ranges/readable.ts';
 import type { Replica } from '../ranges/replica.ts';
-import type { Waiter } from '../ranges/write.ts';
 import type { LeaseHolder } from '../shell/host.ts';
+import { type ReadRequest, Reads } from './reads.ts';
 import type { Replies } from './replies.ts';
 import type { Routes } from './routes.ts';
 import { takeWrite, type WriteRequest } from './write-request.ts';
@@ -34,24 +35,20 @@ export interface BatchParts {
   readonly routes: Routes;
   readonly replies: Replies;
   readonly head: HeadWriter;
+  readonly asker: VersionAsker;
   readonly lease: LeaseHolder;
   /** Whether this drive may answer at all: it has registered in this life. */
   readonly isServing: () => boolean;
   readonly flush: () => void;
 }
 
-/** A read that waits for the device. */
-interface ColdRead extends Waiter {
-  readonly code: number;
-}
-
 export class BatchHandler {
   readonly #parts: BatchParts;
-  /** Bounded by the credits of the connections. */
-  readonly #cold: Set<ColdRead> = new Set();
+  readonly reads: Reads;
 
   constructor(parts: BatchParts) {
     this.#parts = parts;
+    this.reads = new Reads({ ...parts, again: (request) => this.#route(request) });
   }
 
   handle(connection: Connection, frame: Frame): void {
@@ -96,91 +93,27 @@ export class BatchHandler {
 
   #read(batch: BatchReader, connection: Connection): void {
     const { key, rangeId, epoch, operationId, code } = batch;
-    const waiter: ColdRead = {
-      connection,
-      operationId,
-      bytes: key.length + batch.valueBytes,
-      code,
-    };
     if (code !== OperationCode.get && code !== OperationCode.has) {
       throw new MalformedFrameError(`batch: no operation has code ${code}`);
     }
+    const bytes = key.length + batch.valueBytes;
+    this.#route({ connection, operationId, bytes, code, rangeId, epoch, key });
+  }
+
+  /** Routes a read; also one that has waited and starts over. */
+  #route(request: ReadRequest): void {
+    const { rangeId, epoch, key, connection } = request;
     const replica = this.#find(rangeId, key);
-    if (!this.#isRouted(replica, waiter, rangeId, epoch, key)) return;
-    if (!replica.role.isTail) {
-      this.#refuseStale(waiter, rangeId, key);
-      return;
-    }
-    if (replica.committed < replica.readableFrom) {
-      this.#parts.replies.refuse(waiter, Status.rangeUnavailable, { retryAfterMs: RETRY_MS });
-      return;
-    }
-    if (replica.record.epoch > epoch) this.#parts.replies.tellNews(connection, replica.record);
-    this.#readAtTail(replica, waiter, key);
-  }
-
-  /** Takes cold reads back; with a status, they are told at once. */
-  cancel(isWanted: (read: Waiter) => boolean, status: Status | undefined): void {
-    for (const read of this.#cold) {
-      if (!isWanted(read)) continue;
-      this.#cold.delete(read);
-      if (status !== undefined) this.#parts.replies.refuse(read, status);
-    }
-  }
-
-  #readAtTail(replica: Replica, waiter: ColdRead, key: Buffer): void {
-    try {
-      const found = this.#parts.store.get(replica.namespace, key);
-      if (found instanceof Promise) this.#answerLater(replica, waiter, found);
-      else this.#answer(replica, waiter, found);
-    } catch (error) {
-      this.#refuseFor(waiter, error);
-    }
-  }
-
-  #answerLater(replica: Replica, waiter: ColdRead, read: Promise<FoundRecord | undefined>): void {
-    this.#cold.add(waiter);
-    read
-      .then(
-        (found) => {
-          if (this.#cold.delete(waiter)) this.#answerIfStillTail(replica, waiter, found);
-        },
-        (error: unknown) => {
-          if (this.#cold.delete(waiter)) this.#refuseFor(waiter, error);
-        },
-      )
-      .then(this.#parts.flush);
-  }
-
-  /** Time has passed since the route was checked: a tail that was replaced must not answer. */
-  #answerIfStillTail(replica: Replica, waiter: ColdRead, found: FoundRecord | undefined): void {
-    if (this.#parts.routes.get(replica.id) === replica && replica.role.isTail) {
-      this.#answer(replica, waiter, found);
+    if (!this.#isRouted(replica, request, rangeId, epoch, key)) return;
+    const readability = readabilityOf(replica);
+    if (readability === Readability.elsewhere) {
+      this.#refuseStale(request, rangeId, key);
+    } else if (readability === Readability.later) {
+      this.#parts.replies.refuse(request, Status.rangeUnavailable, { retryAfterMs: RETRY_MS });
     } else {
-      const detail = this.#parts.routes.staleDetail(
-        replica.id,
-        replica.record.start,
-        replica.record.end,
-      );
-      this.#parts.replies.refuse(waiter, Status.staleIndex, detail);
+      if (replica.record.epoch > epoch) this.#parts.replies.tellNews(connection, replica.record);
+      this.reads.take(replica, request);
     }
-  }
-
-  #answer(replica: Replica, waiter: ColdRead, found: FoundRecord | undefined): void {
-    const { lease, replies } = this.#parts;
-    if (!lease.isValid()) {
-      replies.refuse(waiter, Status.rangeUnavailable, { retryAfterMs: RETRY_MS });
-      return;
-    }
-    const { counters } = replica;
-    counters.reads++;
-    if (found === undefined) {
-      replies.notFound(waiter);
-      return;
-    }
-    counters.readBytes += found.value.length;
-    const value = waiter.code === OperationCode.has ? EMPTY : found.value;
-    replies.found(waiter, found.sequence, found.valueTag, value);
   }
 
   /** The copy that holds the key: the named one, or the half that was split from it. */
@@ -193,7 +126,7 @@ export class BatchHandler {
   /** Refuses what cannot be served here now. */
   #isRouted(
     replica: Replica | undefined,
-    waiter: ColdRead | WriteRequest,
+    waiter: ReadRequest | WriteRequest,
     rangeId: number,
     epoch: number,
     key: Uint8Array,
@@ -221,7 +154,7 @@ export class BatchHandler {
 
   /** Nothing here holds the key. A client with news that this drive lacks has to wait for it. */
   #refuseUnknown(
-    waiter: ColdRead | WriteRequest,
+    waiter: ReadRequest | WriteRequest,
     rangeId: number,
     epoch: number,
     key: Uint8Array,
@@ -235,18 +168,11 @@ export class BatchHandler {
     this.#refuseStale(waiter, rangeId, key);
   }
 
-  #refuseStale(waiter: ColdRead | WriteRequest, rangeId: number, key: Uint8Array): void {
+  #refuseStale(waiter: ReadRequest | WriteRequest, rangeId: number, key: Uint8Array): void {
     const { replies, routes } = this.#parts;
     replies.refuseEncoded(waiter, Status.staleIndex, routes.staleCure(rangeId, key));
   }
-
-  #refuseFor(waiter: ColdRead, error: unknown): void {
-    const { status, detail } = refusalFor(error);
-    this.#parts.replies.refuse(waiter, status, detail);
-  }
 }
-
-const EMPTY = new Uint8Array(0);
 
 function keyMessage(bytes: number): string {
   return `key of ${bytes} bytes, expected 1 to ${limits.KEY_BYTES_MAX}`;

@@ -6,12 +6,12 @@
 import { type Connection, type Frame, messages, Status } from '@piton/protocol';
 import type { HeadWriter } from '../chain/head.ts';
 import type { Waiter } from '../ranges/write.ts';
-import type { BatchHandler } from './batch.ts';
 import type { OpenRequests } from './open-requests.ts';
+import type { Reads } from './reads.ts';
 
 export interface CancelParts {
   readonly head: HeadWriter;
-  readonly batches: BatchHandler;
+  readonly reads: Reads;
   readonly requests: readonly OpenRequests[];
 }
 
@@ -48,6 +48,6 @@ export class Canceller {
 
   #takeBack(isWanted: (waiter: Waiter) => boolean, status: Status | undefined): void {
     this.#parts.head.cancel(isWanted, status);
-    this.#parts.batches.cancel(isWanted, status);
+    this.#parts.reads.cancel(isWanted, status);
   }
 }

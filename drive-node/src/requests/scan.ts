@@ -1,7 +1,11 @@
-// Pages of a scan, answered at the tail. A page never leaves its range: what the client asked is
+// Pages of a scan, at any serving member. A page never leaves its range: what the client asked is
 // clipped to the borders that hold now, and a page that ends at a border says so.
+//
+// A member that has writes under way asks the tail how far it has committed, and reads when it has
+// committed that much itself (docs/decisions/0011): a page has only what is committed here.
 
 import {
+  type Clock,
   type Connection,
   compareKeys,
   encodeEntries,
@@ -12,20 +16,28 @@ import {
   Status,
 } from '@piton/protocol';
 import { refusalFor } from '../chain/store-status.ts';
+import type { VersionAsker } from '../chain/version-asker.ts';
 import type { ScanEntry, ScanPage, Store } from '../engine/store.ts';
+import { Readability, readabilityOf } from '../ranges/readable.ts';
 import type { Replica } from '../ranges/replica.ts';
+import { listen, type Write } from '../ranges/write.ts';
 import type { LeaseHolder } from '../shell/host.ts';
 import { type OpenRequest, OpenRequests } from './open-requests.ts';
 import type { Routes } from './routes.ts';
 
 const RETRY_MS = 20;
+const LATER = { status: Status.rangeUnavailable, detail: { retryAfterMs: RETRY_MS } } as const;
+/** An acknowledgement of the tail that takes longer is lost: another member may answer. */
+const CATCH_UP_MS = 500;
 /** Pages that the drive works on at once. */
 const SCANS_MAX = 256;
 
 export interface ScanParts {
+  readonly clock: Clock;
   readonly store: Store;
   readonly routes: Routes;
   readonly lease: LeaseHolder;
+  readonly asker: VersionAsker;
   readonly isServing: () => boolean;
 }
 
@@ -67,14 +79,11 @@ export class ScanHandler {
     if (replica !== undefined && request.epoch > replica.record.epoch) {
       return { status: Status.aheadOfDrive, detail: { retryAfterMs: RETRY_MS } };
     }
-    if (replica !== undefined && replica.committed < replica.readableFrom) {
-      return { status: Status.rangeUnavailable, detail: { retryAfterMs: RETRY_MS } };
-    }
+    const readability = replica === undefined ? Readability.elsewhere : readabilityOf(replica);
+    if (readability === Readability.later) return LATER;
     if (
       replica === undefined ||
-      !replica.isListed ||
-      !replica.role.isTail ||
-      !replica.isComplete ||
+      readability === Readability.elsewhere ||
       isOutside(replica, request)
     ) {
       return {
@@ -85,8 +94,32 @@ export class ScanHandler {
     return undefined;
   }
 
+  /** Settles when everything that anybody may have seen is committed here. False: not known. */
+  #caughtUp(replica: Replica): Promise<boolean> {
+    if (replica.role.isTail || replica.pending.count === 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      this.#parts.asker.ask(replica, (committed) => {
+        if (committed === undefined || committed > replica.last) resolve(false);
+        else if (committed <= replica.committed) resolve(true);
+        else this.#waitFor(replica.pending.at(committed) as Write, resolve);
+      });
+    });
+  }
+
+  #waitFor(write: Write, tell: (isCommitted: boolean) => void): void {
+    const timer = this.#parts.clock.setTimer(CATCH_UP_MS, () => tell(false));
+    listen(write, (isCommitted) => {
+      timer.cancel();
+      tell(isCommitted);
+    });
+  }
+
   async #answer(open: OpenRequest, replica: Replica, request: Scan): Promise<void> {
     const { connection, id: requestId } = open;
+    if (!(await this.#caughtUp(replica))) {
+      if (open.isWanted) connection.refuse(requestId, LATER.status, LATER.detail);
+      return;
+    }
     const page = await this.#parts.store.scan(replica.namespace, {
       start: request.start,
       end: request.end,
@@ -96,14 +129,15 @@ export class ScanHandler {
       bytesMax: request.bytesMax,
     });
     if (!open.isWanted) return;
-    const isStill = this.#parts.routes.get(replica.id) === replica && replica.role.isTail;
+    const isHosted = this.#parts.routes.get(replica.id) === replica;
+    const isStill = isHosted && readabilityOf(replica) === Readability.now;
     if (!isStill || isOutside(replica, request)) {
       const detail = this.#parts.routes.staleDetail(request.range, request.start, request.end);
       connection.refuse(requestId, Status.staleIndex, detail);
       return;
     }
     if (!this.#parts.lease.isValid()) {
-      connection.refuse(requestId, Status.rangeUnavailable, { retryAfterMs: RETRY_MS });
+      connection.refuse(requestId, LATER.status, LATER.detail);
       return;
     }
     this.#send(connection, requestId, replica, request, page);

@@ -2,7 +2,7 @@
 // ranges.
 
 import { openLogStore } from '../engine/open-log-store.ts';
-import { openRanges } from '../ranges/range-host.ts';
+import { openRanges } from '../ranges/open-ranges.ts';
 import type { OpenStore } from './folder/data-folder.ts';
 import type { OpenRanges } from './host.ts';
 

@@ -50,7 +50,7 @@ async function contents(world: World, name: string): Promise<Map<string, string>
 }
 
 test(
-  'a write is answered when every member has it, and read at the tail',
+  'a write is answered when every member has it, and read at any of them',
   deadline(5000, async () => {
     const { world, client } = await chainOf(['a', 'b', 'c']);
     const put = await client.put('a', 'k', 'v');
@@ -58,9 +58,8 @@ test(
     for (const name of ['a', 'b', 'c']) {
       await world.sim.run(() => false, 10);
       assert.is((await contents(world, name)).get('k'), 'v', name);
+      assert.is((await client.get(name, 'k')).value.toString(), 'v', name);
     }
-    assert.is((await client.get('c', 'k')).value.toString(), 'v');
-    assert.is((await client.get('a', 'k')).status, Status.staleIndex);
     assert.is((await client.put('b', 'k', 'w')).status, Status.staleIndex);
   }),
 );
@@ -235,14 +234,12 @@ for (const [title, chain, leaving] of [
           name,
         );
       }
-      const stale = await client.get(tail?.name as string, key(1), { epoch: 2 });
-      if (tail?.name !== 'n') {
-        assert.is(stale.status, Status.staleIndex);
-        assert.ok(
-          stale.detail.records?.some((found) => found.epoch === 3),
-          'the cure is in the refusal',
-        );
-      }
+      const stale = await client.get(leaving, key(1), { epoch: 2 });
+      assert.is(stale.status, Status.staleIndex);
+      assert.ok(
+        stale.detail.records?.some((found) => found.epoch === 3),
+        'the cure is in the refusal',
+      );
       if (chain.length > 1) {
         await world.sim.run(() => false, 100);
         const head = await contents(world, rest[0] as string);

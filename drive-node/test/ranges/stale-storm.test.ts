@@ -83,11 +83,11 @@ test(
     }
     // About 30 ms; a walk over all ranges for each operation takes seconds.
     assert.ok(performance.now() - started < 500, `${performance.now() - started} ms`);
-    await world.install(record(1, 1, ['a', 'b']), ['a'], true);
+    await world.install(record(1, 1, ['b', 'a']), ['a'], true);
     const client = await world.client();
-    const reads = Array.from({ length: 4_096 }, (_, n) => ({ key: Buffer.from(name(n)) }));
+    const writes = Array.from({ length: 4_096 }, (_, n) => client.putOperation(name(n), ''));
     const answers = await world.sim.until(
-      client.send('a', reads).then((sent) => Promise.all(sent)),
+      client.send('a', writes).then((sent) => Promise.all(sent)),
     );
     assert.ok(answers.every(({ status }) => status === Status.staleIndex));
     assert.ok(answers.every(({ detail }) => detail.records?.length === 1));

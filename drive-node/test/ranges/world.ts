@@ -8,14 +8,17 @@ import {
   type Detail,
   type DriveAddress,
   decodeDetail,
+  decodeEntries,
   dial,
   driveId,
+  type Entry,
   type Environment,
   epoch,
   incarnation,
   indexVersion,
   keyspaceId,
   MemberState,
+  messages,
   NodeKind,
   Opcode,
   OperationCode,
@@ -34,7 +37,8 @@ import { MemoryDisk } from '../../src/engine/disk/memory-disk.ts';
 import { createMemoryStore } from '../../src/engine/memory-store.ts';
 import { openLogStore } from '../../src/engine/open-log-store.ts';
 import type { Owner, Store } from '../../src/engine/store.ts';
-import { openRanges, type RangeHost } from '../../src/ranges/range-host.ts';
+import { openRanges } from '../../src/ranges/open-ranges.ts';
+import type { RangeHost } from '../../src/ranges/range-host.ts';
 import { PeerPool } from '../../src/shell/network/peer-pool.ts';
 
 const CLUSTER = clusterId('00000000-0000-4000-8000-000000000001');
@@ -367,6 +371,38 @@ export class SimClient {
       const connection = await this.connect(drive);
       const lost = new Promise<undefined>((resolve) => this.#onLost(connection, resolve));
       return await Promise.race([outcome as Promise<Outcome>, lost]);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** One page of everything from a key on, at one drive: undefined when it was refused, or lost. */
+  async tryScan(
+    drive: string,
+    known: RangeRecord,
+    start: Uint8Array,
+  ): Promise<Entry[] | undefined> {
+    try {
+      const connection = await this.connect(drive);
+      const { body, payload } = await connection.request(
+        messages.scan,
+        {
+          range: known.id,
+          epoch: known.epoch,
+          indexVersion: indexVersion(0),
+          start,
+          end: known.end,
+          reverse: false,
+          keysOnly: false,
+          entriesMax: 100,
+          bytesMax: 100_000,
+          placedPrefix: undefined,
+          budgetMs: 1_000,
+        },
+        messages.scanAnswer,
+        { timeoutMs: 5_000 },
+      );
+      return decodeEntries(payload, body.count, body.tableBytes);
     } catch {
       return undefined;
     }

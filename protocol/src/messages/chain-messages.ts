@@ -17,7 +17,11 @@ import {
   messageType,
   object,
   optional,
+  tuple,
 } from './schema.ts';
+
+/** Ranges in one version query. */
+export const VERSION_QUERIES_MAX: number = 4_096;
 
 /** One way, to the predecessor: every member behind me and I have everything up to `sequence`. */
 export interface Acknowledgement {
@@ -84,6 +88,42 @@ export const chainStateAnswer: MessageType<ChainStateAnswer> = messageType(
     sequence: sequenceField,
     acknowledged: sequenceField,
   },
+);
+
+/**
+ * From a serving member that was asked for a key with a write under way, to the tail: up to where is
+ * everything committed? For many ranges at once; each under the epoch that both must be at.
+ */
+export interface VersionQuestion {
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+}
+export interface VersionQuery {
+  readonly ranges: readonly VersionQuestion[];
+}
+const versionQuestion = tuple<VersionQuestion>({ range: rangeIdField, epoch: epochField });
+export const versionQuery: MessageType<VersionQuery> = messageType(
+  'versionQuery',
+  Opcode.versionQuery,
+  { ranges: list(versionQuestion, VERSION_QUERIES_MAX) },
+);
+
+/** A range that is missing was refused: not the tail, not that epoch, no lease, not readable now. */
+export interface CommittedSequence {
+  readonly range: RangeId;
+  readonly sequence: Sequence;
+}
+export interface VersionAnswer {
+  readonly ranges: readonly CommittedSequence[];
+}
+const committedSequence = tuple<CommittedSequence>({
+  range: rangeIdField,
+  sequence: sequenceField,
+});
+export const versionAnswer: MessageType<VersionAnswer> = messageType(
+  'versionAnswer',
+  Opcode.answer,
+  { ranges: list(committedSequence, VERSION_QUERIES_MAX) },
 );
 
 /** A split, passed down the chain at one place in the order of writes. */
