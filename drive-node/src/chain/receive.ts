@@ -97,9 +97,8 @@ export class Receiver {
       connection.refuse(frame.requestId, Status.rangeUnavailable, { retryAfterMs: RETRY_MS });
       return;
     }
-    if (replica.readableFrom === Number.POSITIVE_INFINITY) {
-      replica.readableFrom = request.acknowledged;
-    }
+    // Before the restart, or at a tail that is gone, reads may have seen anything that the predecessor has.
+    if (replica.readableFrom === Number.POSITIVE_INFINITY) replica.readableFrom = request.sequence;
     this.#answerState(connection, frame.requestId, replica, request).catch((error: unknown) => {
       const { status, detail } = refusalFor(error);
       connection.refuse(frame.requestId, status, detail);

@@ -6,11 +6,17 @@
 // and passes the cut on to those who missed it. Writes under the new epoch wait for them meanwhile.
 // Both halves go on from the same sequence, with the same sessions and the same namespace: no data
 // moves.
+//
+// When the head dies in the middle, fail-over gives a higher epoch to both halves and tells every survivor
+// directly. One that has cut takes the records. One that has not stands at the very sequence of the cut,
+// because the head had drained the range before it cut, and makes the same cut by itself; where that is not
+// so, it refuses, and has to be copied anew.
 
 import {
   type ChainSplit,
   type Clock,
   type Connection,
+  compareKeys,
   type Frame,
   messages,
   type RangeRecord,
@@ -21,7 +27,10 @@ import {
 } from '@piton/protocol';
 import type { Store } from '../engine/store.ts';
 import { decodeHosting, encodeHosting, type Hosting, stateName } from '../ranges/hosting.ts';
+import { hasSameBorders, type Installer } from '../ranges/install.ts';
+import type { RangeLocks } from '../ranges/range-locks.ts';
 import { Replica } from '../ranges/replica.ts';
+import { roleOf } from '../ranges/role.ts';
 import { type Deferred, deferred } from '../ranges/waiters.ts';
 import type { Routes } from '../requests/routes.ts';
 import type { PeerLinks } from '../shell/host.ts';
@@ -38,6 +47,8 @@ export interface SplitParts {
   readonly peers: PeerLinks;
   readonly head: HeadWriter;
   readonly resumer: Resumer;
+  readonly locks: RangeLocks;
+  readonly installer: Installer;
 }
 
 export class Splitter {
@@ -48,24 +59,27 @@ export class Splitter {
     this.#parts = parts;
   }
 
-  /** At the head. Rejects with RefusedError when it cannot be done now; nothing has changed then. */
-  async split(command: SplitRange): Promise<void> {
-    const { left } = command;
+  /** Rejects with RefusedError when it cannot be done now; nothing has changed then. */
+  split(command: SplitRange): Promise<void> {
+    return command.isDirect === true ? this.#splitDirect(command) : this.#splitAtHead(command);
+  }
+
+  async #splitAtHead({ left, right }: SplitRange): Promise<void> {
     const replica = this.#parts.routes.get(left.id);
     if (replica === undefined) throw refused(Status.noSuchRange, 'this drive does not hold it');
     if (replica.record.epoch > left.epoch) return;
     if (!replica.role.isHead) throw refused(Status.staleIndex, 'this drive is not the head');
     if (replica.isDraining) throw refused(Status.conflictingOperation, 'it is being split already');
-    const sequence = this.#cutAt(command.right);
+    const sequence = this.#cutAt(right);
     if (replica.record.epoch === left.epoch) {
       // Cut here already; whether everybody behind us has is not known.
-      if (sequence !== undefined) await this.#passOn(replica, { ...command, sequence });
+      if (sequence !== undefined) await this.#passOn(replica, { left, right, sequence });
       return;
     }
     try {
       await this.#drain(replica);
-      const cut: ChainSplit = { ...command, sequence: replica.last as Sequence };
-      await this.#install(replica, left, command.right);
+      const cut: ChainSplit = { left, right, sequence: replica.last as Sequence };
+      await this.#cut(replica, cut);
       replica.isDraining = false;
       this.#parts.head.release(replica);
       await this.#passOn(replica, cut);
@@ -107,19 +121,54 @@ export class Splitter {
       await this.#passOn(replica, request);
       return;
     }
-    if (replica.last !== request.sequence || replica.record.epoch + 1 !== request.left.epoch) {
-      throw refused(Status.conflictingOperation, `at sequence ${replica.last} here`);
-    }
-    await this.#install(replica, request.left, request.right);
+    await this.#cut(replica, request);
     await this.#passOn(replica, request);
+  }
+
+  /** A cut in the order of writes: at the next epoch, exactly there, and with the neighbours as they are. */
+  #cut(replica: Replica, { left, right, sequence }: ChainSplit): Promise<void> {
+    return this.#parts.locks.alone([left.id, right.id], async () => {
+      const { record, last } = replica;
+      if (this.#parts.routes.get(left.id) !== replica) {
+        throw refused(Status.conflictingOperation, 'the copy has begun anew');
+      }
+      // It came twice.
+      if (record.epoch === left.epoch && hasSameBorders(record, left)) return;
+      if (record.epoch + 1 !== left.epoch || last !== sequence) {
+        throw refused(Status.conflictingOperation, `epoch ${record.epoch}, sequence ${last} here`);
+      }
+      const half = await this.#persistBoth(replica, left, right);
+      replica.become(left);
+      this.#parts.routes.add(replica);
+      this.#takeUp(half);
+      this.#parts.resumer.start(replica);
+    });
+  }
+
+  #splitDirect({ left, right, sequence }: SplitRange): Promise<void> {
+    const { locks, routes, installer } = this.#parts;
+    return locks.alone([left.id, right.id], async () => {
+      const replica = routes.get(left.id);
+      if (replica === undefined) throw refused(Status.noSuchRange, 'this drive does not hold it');
+      if (hasSameBorders(replica.record, left)) {
+        await installer.installAlone(left, false);
+        await installer.installAlone(right, false);
+        return;
+      }
+      checkDirect(replica, { left, right, sequence });
+      replica.settleReplayed();
+      const half = await this.#persistBoth(replica, left, right);
+      installer.takeUp(replica, left);
+      this.#takeUp(half);
+    });
   }
 
   /** Where a cut was made that this drive has already; undefined when it was not made here. */
   #cutAt(right: RangeRecord): Sequence | undefined {
     const bytes = this.#parts.store.states.get(stateName(right.id));
     if (bytes === undefined) return undefined;
-    const { record, baseSequence } = decodeHosting(bytes);
-    return record.epoch === right.epoch ? (baseSequence as Sequence) : undefined;
+    const { record, cutSequence } = decodeHosting(bytes);
+    return record.epoch === right.epoch ? (cutSequence as Sequence | undefined) : undefined;
   }
 
   async #drain(replica: Replica): Promise<void> {
@@ -150,7 +199,9 @@ export class Splitter {
     await connection.request(messages.chainSplit, request, messages.done, options);
   }
 
-  async #install(replica: Replica, left: RangeRecord, right: RangeRecord): Promise<void> {
+  /** Both halves in one durable step. The right one is not taken up yet. */
+  async #persistBoth(replica: Replica, left: RangeRecord, right: RangeRecord): Promise<Replica> {
+    const cutSequence = replica.last;
     const changes = new Map<string, Uint8Array>();
     const sessions = replica.sessions.encode();
     for (const record of [left, right]) {
@@ -161,19 +212,19 @@ export class Splitter {
         isComplete: replica.isComplete,
         baseSequence: replica.last,
         isGone: false,
+        cutSequence: record === right ? cutSequence : replica.cutSequence,
       };
       changes.set(stateName(record.id), encodeHosting(hosting));
     }
     await this.#parts.store.putStates(changes);
-    if (replica.record.epoch >= left.epoch) return;
-    replica.become(left);
-    this.#parts.routes.add(replica);
-    const half = this.#makeRight(replica, right);
-    this.#parts.routes.learnVersion(left.version);
-    this.#parts.routes.add(half);
-    if (half.role.successor !== undefined) this.#parts.peers.want(half.role.successor);
-    this.#parts.resumer.start(replica);
-    this.#parts.resumer.start(half);
+    return this.#makeRight(replica, right);
+  }
+
+  #takeUp(half: Replica): void {
+    const { routes, peers, resumer } = this.#parts;
+    routes.add(half);
+    if (half.role.successor !== undefined) peers.want(half.role.successor);
+    resumer.start(half);
   }
 
   #makeRight(replica: Replica, right: RangeRecord): Replica {
@@ -183,12 +234,34 @@ export class Splitter {
     half.acknowledged = replica.last;
     half.isComplete = replica.isComplete;
     half.isReconciled = replica.isReconciled;
+    half.readableFrom = replica.readableFrom;
+    half.cutSequence = replica.last;
     half.sessions.merge(replica.sessions.encode(), this.#parts.clock.nowMs());
     half.keys = replica.keys / 2;
     half.bytes = replica.bytes / 2;
     replica.keys -= half.keys;
     replica.bytes -= half.bytes;
     return half;
+  }
+}
+
+/** A drive that cannot make exactly the cut that the others have made must not make another one. */
+function checkDirect(replica: Replica, { left, right, sequence }: SplitRange): void {
+  const { record, self, last, isComplete, isDraining } = replica;
+  const whole = { ...left, end: right.end };
+  const isHalving = left.end !== undefined && compareKeys(left.end, right.start) === 0;
+  if (sequence === undefined || !isHalving || !hasSameBorders(record, whole)) {
+    throw refused(Status.invalidArgument, 'expected a sequence and two halves of the range');
+  }
+  if (!roleOf(left, self).isMember || !roleOf(right, self).isMember) {
+    throw refused(Status.invalidArgument, 'expected this drive in both chains');
+  }
+  const isDrained = !isDraining && !replica.hasUnappliedWrites;
+  if (record.epoch >= left.epoch || last !== sequence || !isComplete || !isDrained) {
+    throw refused(
+      Status.conflictingOperation,
+      `not cut at ${sequence}: epoch ${record.epoch}, sequence ${last} here; copy it anew`,
+    );
   }
 }
 

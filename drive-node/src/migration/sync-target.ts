@@ -178,8 +178,16 @@ export class SyncTarget {
   }
 
   #persist(replica: Replica, base: number, sessions: Uint8Array): Promise<void> {
-    const { record, namespace, isComplete } = replica;
-    const hosting = { record, namespace, isComplete, baseSequence: base, isGone: false, sessions };
+    const { record, namespace, isComplete, cutSequence } = replica;
+    const hosting = {
+      record,
+      namespace,
+      isComplete,
+      baseSequence: base,
+      isGone: false,
+      sessions,
+      cutSequence,
+    };
     return this.#parts.store.putStates(new Map([[stateName(record.id), encodeHosting(hosting)]]));
   }
 

@@ -24,6 +24,8 @@ export interface Hosting {
   readonly sessions: Uint8Array;
   /** The range was taken away: only its data is still here, until `dropRange`. */
   readonly isGone: boolean;
+  /** Of the right half of a split: the last sequence before the cut. */
+  readonly cutSequence: number | undefined;
 }
 
 export const NO_SESSIONS: Uint8Array = new Uint8Array(0);
@@ -35,7 +37,7 @@ export function stateName(id: RangeId): string {
 }
 
 export function encodeHosting(hosting: Hosting): Uint8Array {
-  const { record, namespace, isComplete, baseSequence, isGone, sessions } = hosting;
+  const { record, namespace, isComplete, baseSequence, isGone, sessions, cutSequence } = hosting;
   return packValue([
     1,
     recordToWire(record),
@@ -44,6 +46,7 @@ export function encodeHosting(hosting: Hosting): Uint8Array {
     baseSequence,
     isGone,
     sessions,
+    cutSequence ?? null,
   ]);
 }
 
@@ -53,7 +56,7 @@ export function decodeHosting(bytes: Uint8Array): Hosting {
   if (!Array.isArray(fields) || fields[0] !== 1) {
     throw new TypeError('hosting: expected format 1; this folder was written by another version');
   }
-  const [, record, namespace, isComplete, baseSequence, isGone, sessions] = fields;
+  const [, record, namespace, isComplete, baseSequence, isGone, sessions, cutSequence] = fields;
   return {
     record: recordFromWire(record),
     namespace: namespace as Namespace,
@@ -61,6 +64,7 @@ export function decodeHosting(bytes: Uint8Array): Hosting {
     baseSequence: Number(baseSequence),
     isGone: isGone === true,
     sessions: sessions instanceof Uint8Array ? Uint8Array.from(sessions) : NO_SESSIONS,
+    cutSequence: typeof cutSequence === 'number' ? cutSequence : undefined,
   };
 }
 

@@ -5,6 +5,7 @@
 // are answered "ask again with the same number", and whoever is head now knows their fate.
 
 import {
+  compareKeys,
   type DropRange,
   type InstallAnswer,
   type InstallRange,
@@ -22,6 +23,7 @@ import type { Replies } from '../requests/replies.ts';
 import type { Routes } from '../requests/routes.ts';
 import type { PeerLinks } from '../shell/host.ts';
 import { decodeHosting, encodeHosting, type Hosting, NO_SESSIONS, stateName } from './hosting.ts';
+import type { RangeLocks } from './range-locks.ts';
 import { releaseWaiters } from './release.ts';
 import { Replica } from './replica.ts';
 import { type Role, roleOf } from './role.ts';
@@ -34,13 +36,12 @@ export interface InstallParts {
   readonly head: HeadWriter;
   readonly committer: Committer;
   readonly resumer: Resumer;
+  readonly locks: RangeLocks;
   readonly self: Replica['self'];
 }
 
 export class Installer {
   readonly #parts: InstallParts;
-  /** One change of a range at a time. */
-  readonly #busy: Map<RangeId, Promise<unknown>> = new Map();
 
   constructor(parts: InstallParts) {
     this.#parts = parts;
@@ -49,11 +50,11 @@ export class Installer {
   install(command: InstallRange): Promise<InstallAnswer> {
     const { record } = command;
     this.#parts.routes.learnAddresses(command.addresses);
-    return this.#alone(record.id, () => this.#install(record, command.isNew));
+    return this.#parts.locks.alone([record.id], () => this.installAlone(record, command.isNew));
   }
 
   drop(command: DropRange): Promise<void> {
-    return this.#alone(command.range, () => this.#drop(command));
+    return this.#parts.locks.alone([command.range], () => this.#drop(command));
   }
 
   /** Puts a fresh copy in the place of one that starts over. The old data is forgotten. */
@@ -64,18 +65,8 @@ export class Installer {
     store.dropInterval(old.namespace, old.record.start, old.record.end).catch(() => {});
   }
 
-  async #alone<T>(id: RangeId, change: () => Promise<T>): Promise<T> {
-    const before = this.#busy.get(id) ?? Promise.resolve();
-    const mine = before.then(change, change);
-    this.#busy.set(id, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.#busy.get(id) === mine) this.#busy.delete(id);
-    }
-  }
-
-  async #install(record: RangeRecord, isNew: boolean): Promise<InstallAnswer> {
+  /** For a caller that holds the lock of the range. */
+  async installAlone(record: RangeRecord, isNew: boolean): Promise<InstallAnswer> {
     const { routes } = this.#parts;
     routes.learnVersion(record.version);
     const replica = routes.get(record.id);
@@ -131,12 +122,23 @@ export class Installer {
         `the copy of range ${record.id} is not complete on this drive`,
       );
     }
+    if (!role.isSyncing && !hasSameBorders(replica.record, record)) {
+      throw refused(
+        Status.conflictingOperation,
+        `range ${record.id} has other borders here: a split has to cut it first`,
+      );
+    }
     await this.#persist(replica, record);
+    this.takeUp(replica, record);
+  }
+
+  /** Acts as a record says that was persisted, for a copy that is here and stays here. */
+  takeUp(replica: Replica, record: RangeRecord): void {
     const before = replica.role;
     replica.become(record);
     this.#parts.routes.add(replica);
     if (before.successor !== undefined) this.#parts.peers.unwant(before.successor);
-    if (before.isHead && !role.isHead) this.#releaseWaiters(replica);
+    if (before.isHead && !replica.role.isHead) this.#releaseWaiters(replica);
     this.#takeUp(replica);
   }
 
@@ -179,6 +181,7 @@ export class Installer {
       baseSequence: replica.committed,
       sessions: isSameStay ? before.sessions : NO_SESSIONS,
       isGone,
+      cutSequence: replica.cutSequence,
     };
     return store.putStates(new Map([[name, encodeHosting(hosting)]]));
   }
@@ -203,6 +206,12 @@ export class Installer {
     await store.dropInterval(namespace, record.start, record.end);
     await store.putStates(new Map([[name, undefined]]));
   }
+}
+
+export function hasSameBorders(one: RangeRecord, other: RangeRecord): boolean {
+  if (compareKeys(one.start, other.start) !== 0) return false;
+  if (one.end === undefined || other.end === undefined) return one.end === other.end;
+  return compareKeys(one.end, other.end) === 0;
 }
 
 function refused(status: Status, message: string): RefusedError {

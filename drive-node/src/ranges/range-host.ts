@@ -21,7 +21,8 @@ import {
   Opcode,
   type RangeRecord,
   type RangeReport,
-  type Sequence,
+  type RangeState,
+  type RangeStateAnswer,
   type SplitRange,
 } from '@piton/protocol';
 import { Acknowledger } from '../chain/acknowledge.ts';
@@ -44,12 +45,12 @@ import { Replies } from '../requests/replies.ts';
 import type { Routes } from '../requests/routes.ts';
 import { ScanHandler } from '../requests/scan.ts';
 import type { LeaseHolder, PeerLinks, Ranges, RangesOptions } from '../shell/host.ts';
-import { takeCounters } from './counters.ts';
+import { Holdings } from './holdings.ts';
 import type { Hosting } from './hosting.ts';
 import { Installer } from './install.ts';
+import { RangeLocks } from './range-locks.ts';
 import { releaseWaiters } from './release.ts';
 import type { Replica } from './replica.ts';
-import { Sizes } from './sizes.ts';
 import { startSweep } from './sweep.ts';
 
 type FrameHandler = (connection: Connection, frame: Frame) => void;
@@ -75,7 +76,7 @@ export class RangeHost implements Ranges {
   readonly #installer: Installer;
   readonly #syncSource: SyncSource;
   readonly #syncTarget: SyncTarget;
-  readonly #sizes: Sizes;
+  readonly #holdings: Holdings;
   readonly #handlers: ReadonlyMap<number, FrameHandler>;
   readonly #endSweep: () => void;
   /** What was found on the device. */
@@ -117,8 +118,14 @@ export class RangeHost implements Ranges {
       asker: this.#asker,
     });
     this.#resumer = this.#makeResumer();
-    this.#splitter = new Splitter({ ...this.#shared(), head: this.#head });
-    this.#installer = this.#makeInstaller();
+    const locks = new RangeLocks();
+    this.#installer = this.#makeInstaller(locks);
+    this.#splitter = new Splitter({
+      ...this.#shared(),
+      head: this.#head,
+      locks,
+      installer: this.#installer,
+    });
     this.#syncSource = new SyncSource({
       ...this.#shared(),
       reportSyncFinished: options.reportSyncFinished,
@@ -136,7 +143,7 @@ export class RangeHost implements Ranges {
       requests: [this.#scans.open, this.#outcomes.open],
     });
     this.#handlers = this.#handlerTable(this.#makeReceiver());
-    this.#sizes = new Sizes(store, environment.clock);
+    this.#holdings = new Holdings(store, routes, environment.clock);
     this.#rebuilt = rebuilt.replicas;
     this.#restore(rebuilt);
     store.onProgress((failure) => this.#progress(failure));
@@ -202,12 +209,13 @@ export class RangeHost implements Ranges {
     });
   }
 
-  #makeInstaller(): Installer {
+  #makeInstaller(locks: RangeLocks): Installer {
     return new Installer({
       ...this.#shared(),
       replies: this.#replies,
       head: this.#head,
       committer: this.#committer,
+      locks,
       self: this.#options.drive,
     });
   }
@@ -301,30 +309,20 @@ export class RangeHost implements Ranges {
     this.#flush();
   }
 
-  async middleKey(command: MiddleKey): Promise<MiddleKeyAnswer> {
-    const replica = this.#routes.get(command.range);
-    if (replica === undefined) return { key: undefined };
-    const { start, end } = replica.record;
-    return { key: await this.#store.findMiddleKey(replica.namespace, start, end) };
+  middleKey(command: MiddleKey): Promise<MiddleKeyAnswer> {
+    return this.#holdings.middleKey(command);
+  }
+
+  rangeState(question: RangeState): RangeStateAnswer {
+    return this.#holdings.state(question);
   }
 
   held(): readonly HeldRange[] {
-    return [...this.#routes.replicas.values()].map((replica) => ({
-      range: replica.id,
-      epoch: replica.record.epoch,
-      sequence: replica.last as Sequence,
-    }));
+    return this.#holdings.held();
   }
 
   report(): readonly RangeReport[] {
-    this.#sizes.refresh(this.#routes.replicas.values());
-    return [...this.#routes.replicas.values()].map((replica) => ({
-      range: replica.id,
-      epoch: replica.record.epoch,
-      keys: replica.keys,
-      bytes: replica.bytes,
-      ...takeCounters(replica.counters),
-    }));
+    return this.#holdings.report();
   }
 
   async stop(): Promise<void> {

@@ -83,6 +83,7 @@ export class RangeRecovery implements Owner {
   #rebuildOne(hosting: Hosting, self: Replica['self'], nowMs: number): Replica {
     const replica = new Replica(hosting.record, hosting.namespace, self);
     replica.isComplete = hosting.isComplete;
+    replica.cutSequence = hosting.cutSequence;
     replica.isReconciled = replica.role.successor === undefined;
     const saved = this.#saved.get(hosting.record.id);
     // The history up to here was known to be whole when it was saved, split off, or copied.

@@ -52,6 +52,8 @@ export class Replica {
   readableFrom = 0;
   /** False when a registration did not name the range: it lives elsewhere now. */
   isListed = true;
+  /** Of the right half of a split: the last sequence before the cut, whatever came since. */
+  cutSequence: number | undefined;
   /** A split waits for the pending writes: new ones are parked. */
   isDraining = false;
   keys = 0;
@@ -74,9 +76,30 @@ export class Replica {
 
   /** Takes another record; the caller has persisted it. */
   become(record: RangeRecord): void {
+    const before = this.role;
     this.record = record;
     this.role = roleOf(record, this.self);
     this.isListed = true;
-    if (this.role.predecessor === undefined) this.readableFrom = 0;
+    // Nobody is left who could know of more than what is here.
+    if (this.role.predecessor === undefined && !Number.isFinite(this.readableFrom)) {
+      this.readableFrom = this.last;
+    }
+    // A tail that is gone may have answered from all that is here, committed in our eyes or not. One
+    // that this copy was syncing behind had nothing committed that is not committed here.
+    const isHeir = this.role.isTail && !before.isTail && !before.isSyncing;
+    if (isHeir) this.readableFrom = Math.max(this.readableFrom, this.last);
+  }
+
+  /** Whether writes are pending that readers of the store do not see. */
+  get hasUnappliedWrites(): boolean {
+    for (const write of this.pending) if (write.appended !== undefined) return true;
+    return false;
+  }
+
+  /** What was replayed after a restart is visible already, and the caller knows it to be committed. */
+  settleReplayed(): void {
+    while (this.pending.first() !== undefined) this.pending.shift();
+    this.committed = this.last;
+    this.acknowledged = this.last;
   }
 }

@@ -18,6 +18,8 @@ import type {
   MiddleKeyAnswer,
   RangeRecord,
   RangeReport,
+  RangeState,
+  RangeStateAnswer,
   SplitRange,
   SyncFinished,
 } from '@piton/protocol';
@@ -66,6 +68,7 @@ export interface Ranges {
   drop(command: DropRange): Promise<void>;
   split(command: SplitRange): Promise<void>;
   middleKey(command: MiddleKey): Promise<MiddleKeyAnswer>;
+  rangeState(question: RangeState): RangeStateAnswer;
 
   held(): readonly HeldRange[];
   /** Counters since the last call. */

@@ -9,6 +9,8 @@ import {
   messages,
   Opcode,
   type RangeRecord,
+  type RangeState,
+  type RangeStateAnswer,
   sequence,
 } from '@piton/protocol';
 import { createMemoryStore } from '../../src/engine/memory-store.ts';
@@ -70,6 +72,11 @@ export class FakeRanges implements Ranges {
 
   async middleKey(): Promise<{ key: Uint8Array | undefined }> {
     return { key: undefined };
+  }
+
+  rangeState({ range }: RangeState): RangeStateAnswer {
+    const nothing = { record: undefined, isHeld: false, isComplete: false, cutSequence: undefined };
+    return { range, ...nothing, sequence: sequence(0), committed: sequence(0) };
   }
 
   held(): [] {

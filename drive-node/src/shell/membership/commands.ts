@@ -81,6 +81,11 @@ export class Commands {
         run(() => ranges.middleKey(command), messages.middleKeyAnswer);
         break;
       }
+      case Opcode.rangeState: {
+        const question = messages.rangeState.decode(body);
+        run(async () => ranges.rangeState(question), messages.rangeStateAnswer);
+        break;
+      }
       case Opcode.cancel:
         break;
       default:

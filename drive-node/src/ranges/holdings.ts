@@ -1,0 +1,68 @@
+// What this drive holds, for the metadata server: how far each copy is, how large, how busy.
+
+import type {
+  Clock,
+  HeldRange,
+  MiddleKey,
+  MiddleKeyAnswer,
+  RangeReport,
+  RangeState,
+  RangeStateAnswer,
+  Sequence,
+} from '@piton/protocol';
+import type { Store } from '../engine/store.ts';
+import type { Routes } from '../requests/routes.ts';
+import { takeCounters } from './counters.ts';
+import { Sizes } from './sizes.ts';
+
+export class Holdings {
+  readonly #store: Store;
+  readonly #routes: Routes;
+  readonly #sizes: Sizes;
+
+  constructor(store: Store, routes: Routes, clock: Clock) {
+    this.#store = store;
+    this.#routes = routes;
+    this.#sizes = new Sizes(store, clock);
+  }
+
+  held(): readonly HeldRange[] {
+    return [...this.#routes.replicas.values()].map((replica) => ({
+      range: replica.id,
+      epoch: replica.record.epoch,
+      sequence: replica.last as Sequence,
+    }));
+  }
+
+  /** Counters since the last call. */
+  report(): readonly RangeReport[] {
+    this.#sizes.refresh(this.#routes.replicas.values());
+    return [...this.#routes.replicas.values()].map((replica) => ({
+      range: replica.id,
+      epoch: replica.record.epoch,
+      keys: replica.keys,
+      bytes: replica.bytes,
+      ...takeCounters(replica.counters),
+    }));
+  }
+
+  state({ range }: RangeState): RangeStateAnswer {
+    const replica = this.#routes.get(range);
+    return {
+      range,
+      record: replica?.record ?? this.#routes.goneRecord(range),
+      isHeld: replica !== undefined,
+      isComplete: replica?.isComplete ?? false,
+      sequence: (replica?.last ?? 0) as Sequence,
+      committed: (replica?.committed ?? 0) as Sequence,
+      cutSequence: replica?.cutSequence as Sequence | undefined,
+    };
+  }
+
+  async middleKey(command: MiddleKey): Promise<MiddleKeyAnswer> {
+    const replica = this.#routes.get(command.range);
+    if (replica === undefined) return { key: undefined };
+    const { start, end } = replica.record;
+    return { key: await this.#store.findMiddleKey(replica.namespace, start, end) };
+  }
+}
