@@ -19,6 +19,8 @@ export * from './frames/results.ts';
 export * from './frames/updates.ts';
 export * from './keys/key-hash.ts';
 export * from './keys/keys.ts';
+export * from './leases/grant-book.ts';
+export * from './leases/grant-length.ts';
 export { NodeKind } from './messages/handshake.ts';
 export type * from './messages/index.ts';
 export * as messages from './messages/index.ts';

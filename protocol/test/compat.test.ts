@@ -14,7 +14,7 @@ import { allTypes } from './messages/all-types.ts';
 const test = suite('compatibility');
 
 const PINNED: Record<number, string> = {
-  1: '9406ecd387bb854b',
+  1: '6e51498e87178e7f',
 };
 
 function description(): string {

@@ -10,6 +10,7 @@ import {
   type DriveAddress,
   type DriveId,
   type Frame,
+  fence,
   type Heartbeat,
   type InstallAnswer,
   indexVersion,
@@ -157,6 +158,10 @@ export class FakeMeta {
       records: this.records.filter(({ chain }) => chain.some((member) => member.drive === drive)),
       addresses: [...this.addresses.values()],
       indexVersion: indexVersion(1),
+      fence: fence(1),
+      // Its own witness: a test of the shell needs no other drives.
+      witnesses: { generation: 1, hasMetadataServer: false, drives: [drive] },
+      fences: [],
     });
     this.#events.emit('registration', message);
   }

@@ -4,6 +4,7 @@ import {
   type Connection,
   type DriveId,
   type Epoch,
+  type IndexVersion,
   indexVersion,
   MemberState,
   messages,
@@ -18,6 +19,7 @@ import {
   type SyncFinished,
   tailOf,
 } from '@piton/protocol';
+import { isSameRights } from '../leases/rights.ts';
 import {
   driveToPut,
   isNewsToOthers,
@@ -25,7 +27,7 @@ import {
   recordToResume,
 } from '../members/registration.ts';
 import { waitFor } from '../operations/waiting.ts';
-import { DriveState } from '../state/entries.ts';
+import { type DriveEntry, DriveState } from '../state/entries.ts';
 import { drivesOf } from '../state/published-index.ts';
 import { Healing } from './healing.ts';
 import type { Handler, HandlerTable, Request } from './request.ts';
@@ -40,6 +42,7 @@ export function driveHandlers(services: HandlerServices): HandlerTable {
   const healing = new Healing(services);
   return new Map<number, Handler>([
     [Opcode.registerDrive, (request) => handleRegisterDrive(services, request)],
+    [Opcode.renewLease, (request) => handleRenewLease(services, request)],
     [Opcode.heartbeat, (request) => handleHeartbeat(services, healing, request)],
     [Opcode.syncFinished, (request) => handleSyncFinished(services, request)],
   ]);
@@ -65,11 +68,8 @@ async function handleRegisterDrive(services: HandlerServices, request: Request):
     if (known === undefined && services.state.drives.size >= DRIVES_MAX) {
       refuse(Status.invalidArgument, `a cluster has at most ${DRIVES_MAX} drives`);
     }
-    const next = driveToPut(message, known);
-    if (next === undefined) return;
-    const version =
-      known !== undefined && !isNewsToOthers(next, known) ? known.version : draft.version();
-    draft.putDrive({ ...known, ...next, state: known?.state ?? DriveState.member, version });
+    const entry = entryAfterRegistration(services, message, known, () => draft.version());
+    if (entry !== undefined) draft.putDrive(entry);
   });
   if (!connection.isOpen) return;
   services.drives.arrived(message.drive, connection);
@@ -79,7 +79,26 @@ async function handleRegisterDrive(services: HandlerServices, request: Request):
     { drive: message.drive, address: message.address, ranges: answer.records.length },
     'drive registered',
   );
+  services.leases.attendanceChanged();
   services.defaultKeyspace.consider();
+}
+
+/** Undefined when there is nothing to write down. */
+function entryAfterRegistration(
+  { leases }: HandlerServices,
+  message: RegisterDrive,
+  known: DriveEntry | undefined,
+  newVersion: () => IndexVersion,
+): DriveEntry | undefined {
+  const rights = leases.rightsOf(message, known);
+  const facts = driveToPut(message, known);
+  if (known === undefined) {
+    return facts === undefined ? undefined : { ...facts, ...rights, version: newVersion() };
+  }
+  if (facts === undefined && isSameRights(rights, known)) return undefined;
+  const isNews = facts !== undefined && isNewsToOthers(facts, known);
+  const version = isNews ? newVersion() : known.version;
+  return { ...known, ...facts, ...rights, version };
 }
 
 function checkRegistration({ address, folderId }: RegisterDrive): void {
@@ -108,7 +127,7 @@ function checkIdentity(
 }
 
 function registerAnswer(services: HandlerServices, message: RegisterDrive): RegisterAnswer {
-  const { state, leaseMs, heartbeatMs } = services;
+  const { state, leases, leaseMs, heartbeatMs } = services;
   const held = new Map<RangeId, Epoch>();
   for (const { range, epoch } of message.held) held.set(range, epoch);
   const records: RangeRecord[] = [];
@@ -117,8 +136,19 @@ function registerAnswer(services: HandlerServices, message: RegisterDrive): Regi
     const record = entry && recordToResume(entry, message.drive, held.get(id));
     if (record !== undefined) records.push(record);
   }
-  const addresses = state.addressesOf(drivesOf(records));
-  return { leaseMs, heartbeatMs, records, addresses, indexVersion: state.indexVersion };
+  const rights = leases.answerFor(state.drives.get(message.drive) as DriveEntry);
+  const peers = new Set([...drivesOf(records), ...rights.witnesses.drives]);
+  const addresses = state.addressesOf(peers);
+  const { indexVersion } = state;
+  return { leaseMs, heartbeatMs, records, addresses, indexVersion, ...rights };
+}
+
+function handleRenewLease({ leases }: HandlerServices, request: Request): void {
+  const message = messages.renewLease.decode(request.body);
+  checkSpeaker(request.connection, message.drive);
+  const answer = leases.renew(message);
+  if (answer === undefined) refuse(Status.driveUnknown, `there is no drive ${message.drive}`);
+  request.connection.answer(request.id, messages.leaseAnswer, answer);
 }
 
 function handleHeartbeat(services: HandlerServices, healing: Healing, request: Request): void {
@@ -128,6 +158,9 @@ function handleHeartbeat(services: HandlerServices, healing: Healing, request: R
   const { state, drives, statistics } = services;
   if (!drives.heard(message.drive, connection, message)) {
     refuse(Status.driveUnknown, `drive ${message.drive} is not registered on this connection`);
+  }
+  if (state.drives.get(message.drive)?.state === DriveState.fenced) {
+    refuse(Status.driveUnknown, `drive ${message.drive} was fenced: it has to register again`);
   }
   const { ranges } = state.shareOf(message.drive);
   const own = message.ranges.filter(({ range }) => ranges.has(range));

@@ -2,6 +2,7 @@
 
 import type { Clock } from '@piton/protocol';
 import type { BalancerRequests } from '../balancer/requests.ts';
+import type { Leases } from '../leases/leases.ts';
 import type { DriveConnections } from '../members/drive-connections.ts';
 import type { Statistics } from '../members/statistics.ts';
 import type { Watchers } from '../news/watchers.ts';
@@ -19,6 +20,7 @@ export interface HandlerServices {
   readonly clock: Clock;
   readonly log: Log;
   readonly drives: DriveConnections;
+  readonly leases: Leases;
   readonly statistics: Statistics;
   readonly operations: Operations;
   readonly requests: OperationRequests;

@@ -74,11 +74,23 @@ export function recordToResume(
   return chosen !== undefined && names(chosen, drive) ? chosen : undefined;
 }
 
+/** What a drive says about itself. */
+export type DriveFacts = Pick<
+  DriveEntry,
+  | 'id'
+  | 'folderId'
+  | 'address'
+  | 'zone'
+  | 'capacityBytes'
+  | 'bandwidthBytesPerSecond'
+  | 'incarnation'
+>;
+
 /** What has to be written down about a drive that registers; undefined when nothing is new. */
 export function driveToPut(
   request: RegisterDrive,
   known: DriveEntry | undefined,
-): Omit<DriveEntry, 'version' | 'state'> | undefined {
+): DriveFacts | undefined {
   const next = {
     id: request.drive,
     folderId: request.folderId,

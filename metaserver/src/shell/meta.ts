@@ -18,6 +18,8 @@ import { BalancerRequests } from '../balancer/requests.ts';
 import { Dispatch } from '../handlers/dispatch.ts';
 import { RequestCounts } from '../handlers/request-counts.ts';
 import { type HttpServer, startHttp } from '../http/http-server.ts';
+import type { Fencing } from '../leases/fencing.ts';
+import { Leases } from '../leases/leases.ts';
 import { DriveConnections } from '../members/drive-connections.ts';
 import { Statistics } from '../members/statistics.ts';
 import { Watchers } from '../news/watchers.ts';
@@ -44,6 +46,8 @@ export interface Meta {
   /** HOST:PORT of the status page; empty when there is no HTTP. */
   readonly httpAddress: string;
   readonly clusterId: ClusterId;
+  /** Takes drives' rights away. */
+  readonly fencing: Fencing;
   /** Resolves with the reason when the server can no longer go on by itself. */
   readonly failed: Promise<Error>;
   /** Stops and closes the catalog. Operations under way go on at the next start. */
@@ -96,6 +100,8 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
   const watchers = new Watchers(state, clock);
   const syncs = new SyncSignals();
   const plans: PendingPlans = new Map();
+  const commands = new Commands(clock, random, drives);
+  const leases = new Leases({ state, clock, drives, commands, log, leaseMs });
   // Asked for when an operation runs: by then everything is there.
   const balancing = () => ({ state, drives, statistics, operations });
   const operations: Operations = new Operations({
@@ -103,7 +109,7 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
       state,
       clock,
       drives,
-      commands: new Commands(clock, random, drives),
+      commands,
       syncs,
       fault: settings.faultPoint,
       patienceMs: settings.patienceMs,
@@ -126,9 +132,11 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
     ...{ state, drives, statistics, operations, watchers, counts, defaultKeyspace, software },
     ...{ replicas, partitioning, uptimeMs: () => clock.nowMs() - startedMs },
   });
-  const shared = { state, clock, log, drives, statistics, operations, requests, syncs, watchers };
   const balancer = new BalancerRequests(balancing());
-  const services = { ...shared, balancer, defaultKeyspace, counts, views, leaseMs, heartbeatMs };
+  const services = {
+    ...{ state, clock, log, drives, leases, statistics, operations, requests, syncs, watchers },
+    ...{ balancer, defaultKeyspace, counts, views, leaseMs, heartbeatMs },
+  };
   return { ...services, dispatch: new Dispatch(services) };
 }
 
@@ -157,11 +165,13 @@ async function assemble(
   closers.push(() => state.close());
   const parts = makeParts(settings, state, lost);
   closers.push(() => parts.watchers.stop());
+  closers.push(() => parts.leases.stop());
   closers.push(() => parts.operations.stop());
   closers.push(() => parts.defaultKeyspace.stop());
   const http = await openHttp(settings, parts);
   if (http !== undefined) closers.push(() => http.close());
   // Before anyone can connect: what was under way has its ranges in hand again.
+  parts.leases.start();
   parts.operations.resume();
   const server = await listen(settings, parts);
   closers.push(() => server.close());
@@ -171,6 +181,7 @@ async function assemble(
     address,
     httpAddress: http?.address ?? '',
     clusterId: state.clusterId,
+    fencing: parts.leases,
     failed,
     stop: closeAll,
   };
@@ -192,7 +203,7 @@ async function openHttp(settings: MetaSettings, parts: Parts): Promise<HttpServe
 
 function listen(settings: MetaSettings, parts: Parts): Promise<Server> {
   const { environment, host, port, log } = settings;
-  const { dispatch, drives, statistics, watchers, state } = parts;
+  const { dispatch, drives, leases, statistics, watchers, state } = parts;
   return serve(environment, {
     self: {
       kind: NodeKind.meta,
@@ -211,6 +222,7 @@ function listen(settings: MetaSettings, parts: Parts): Promise<Server> {
         const isDrive = drives.connectionOf(node as DriveId) === connection;
         drives.left(connection);
         if (isDrive) statistics.forget(node as DriveId);
+        if (isDrive) leases.attendanceChanged();
         watchers.left(connection);
         dispatch.left(connection);
         const fields = { kind, node, address, reason: reason?.message };

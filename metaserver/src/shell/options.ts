@@ -59,7 +59,6 @@ export const DEFAULT_PORT: number = 7400;
 export const DEFAULT_HTTP_PORT: number = 7480;
 export const DEFAULT_LEASE_MS: number = 3_000;
 const LEASE_MS_MIN = 100;
-const LEASE_MS_MAX = 600_000;
 const SETTLE_MS = 500;
 const PATIENCE_MS = 30_000;
 const CHANGES_MAX = 20_000;
@@ -95,7 +94,13 @@ function partitioningOf(value: Partitioning | undefined): Partitioning {
 
 /** Fills in the defaults. Throws MetaOptionError. */
 export function settingsFrom(options: MetaOptions): MetaSettings {
-  const leaseMs = whole('leaseMs', options.leaseMs, LEASE_MS_MIN, LEASE_MS_MAX, DEFAULT_LEASE_MS);
+  const leaseMs = whole(
+    'leaseMs',
+    options.leaseMs,
+    LEASE_MS_MIN,
+    limits.LEASE_MS_MAX,
+    DEFAULT_LEASE_MS,
+  );
   const { httpPort, drivesExpected, catalog } = options;
   return {
     dataDir: options.dataDir,

@@ -16,6 +16,8 @@ import {
   type DriveId,
   driveId,
   epoch,
+  type Fence,
+  fence,
   type Incarnation,
   type IndexVersion,
   incarnation,
@@ -29,6 +31,7 @@ import {
   type RangeId,
   type RangeRecord,
   rangeId,
+  type WitnessSet,
 } from '@piton/protocol';
 
 export interface ClusterEntry {
@@ -37,7 +40,11 @@ export interface ClusterEntry {
   readonly createdAtMs: number;
 }
 
-export const DriveState = { member: 'member' } as const;
+export const DriveState = {
+  member: 'member',
+  /** Its rights are being taken away, or are gone: it has to register before it has any. */
+  fenced: 'fenced',
+} as const;
 /** Draining and removed come with the operations that make them. */
 export type DriveState = (typeof DriveState)[keyof typeof DriveState];
 
@@ -62,6 +69,14 @@ export interface DriveEntry {
   readonly state: DriveState;
   /** Absent: open. */
   readonly drain?: DrainState;
+  /** Raised when the drive's rights are taken away without its help; never goes down. */
+  readonly fence: Fence;
+  /** Of a fenced drive: no lease under an older number can be valid any more. */
+  readonly isFenceComplete: boolean;
+  /** The longest lease that this life of the drive was told. */
+  readonly leaseMs: number;
+  /** The witness sets that may count for the drive, oldest first. It is told the last one. */
+  readonly witnessSets: readonly WitnessSet[];
   /** Index version at which address or incarnation last changed. */
   readonly version: IndexVersion;
 }
@@ -183,11 +198,16 @@ export function decodeCluster(value: string): ClusterEntry {
 
 export function decodeDrive(value: string): DriveEntry {
   const stored = JSON.parse(value);
+  const { isFenceComplete = false, leaseMs = 0, witnessSets = [] } = stored;
   return {
     ...stored,
     id: driveId(stored.id),
     incarnation: incarnation(stored.incarnation),
     version: indexVersion(stored.version),
+    fence: fence(stored.fence ?? 1),
+    isFenceComplete,
+    leaseMs,
+    witnessSets,
   };
 }
 

@@ -2,6 +2,7 @@
 // remembers them. What it answers can be changed by the test.
 
 import {
+  type Clock,
   type Connection,
   type DriveId,
   dial,
@@ -9,6 +10,7 @@ import {
   type Environment,
   epoch,
   type Frame,
+  GrantBook,
   type HeartbeatAnswer,
   type HeldRange,
   type InstallRange,
@@ -29,6 +31,7 @@ import {
   type Status,
   sequence,
   tailOf,
+  type WitnessSet,
 } from '@piton/protocol';
 
 export interface FakeDriveOptions {
@@ -57,12 +60,22 @@ export class FakeDrive {
   /** Reports a copy as complete as soon as it is told of a syncing member behind it. */
   copies = true;
   middleKey: Uint8Array | undefined;
+  /** What it has granted as a witness; replaced when it starts anew. */
+  book: GrantBook;
+  /** False: it answers nothing that is about leases. */
+  isWitness = true;
+  /** False: it stays with the witnesses that it has. */
+  takesWitnesses = true;
+  witnesses: WitnessSet | undefined;
+  readonly #clock: Clock;
   /** Commands wait until the answer of a registration has been taken in. */
   #registering: Promise<void> = Promise.resolve();
 
   constructor(options: FakeDriveOptions) {
     this.id = driveId(options.id);
     this.options = options;
+    this.#clock = (options.environment ?? nodeEnvironment).clock;
+    this.book = new GrantBook(this.#clock.nowMs());
   }
 
   async connect(): Promise<void> {
@@ -93,6 +106,8 @@ export class FakeDrive {
     });
     try {
       const answer = await this.#askToRegister(held, change);
+      this.witnesses = answer.witnesses;
+      for (const { drive, fence } of answer.fences) this.book.learn(drive, fence);
       const told = new Set(answer.records.map(({ id }) => id));
       for (const id of this.records.keys()) if (!told.has(id)) this.records.delete(id);
       for (const record of answer.records) this.#take(record);
@@ -139,6 +154,7 @@ export class FakeDrive {
         storeFailed: false,
         ranges,
         indexVersion: indexVersion(known),
+        leaseMsLeft: undefined,
       },
       messages.heartbeatAnswer,
     );
@@ -179,10 +195,36 @@ export class FakeDrive {
         this.#carryOut(connection, frame, `split ${id}@${at}`, () => this.#split(frame, message));
         break;
       }
+      case Opcode.fenceDrive:
+      case Opcode.setWitnesses:
+      case Opcode.heardOf:
+        this.#witness(connection, frame);
+        break;
       case Opcode.middleKey:
         connection.answer(frame.requestId, messages.middleKeyAnswer, { key: this.middleKey });
         break;
       default:
+    }
+  }
+
+  #witness(connection: Connection, { opcode, requestId, header }: Frame): void {
+    if (!this.isWitness) return;
+    const nowMs = this.#clock.nowMs();
+    if (opcode === Opcode.fenceDrive) {
+      const { drive, fence, leaseMs } = messages.fenceDrive.decode(header[2]);
+      const remainingMs = this.book.fence(drive, fence, leaseMs, nowMs);
+      connection.answer(requestId, messages.fenceAnswer, { remainingMs });
+    } else if (opcode === Opcode.setWitnesses) {
+      const { witnesses } = messages.setWitnesses.decode(header[2]);
+      if (this.takesWitnesses) this.witnesses = witnesses;
+      const { generation } = this.witnesses ?? witnesses;
+      connection.answer(requestId, messages.witnessesAnswer, { generation });
+    } else {
+      const heard = messages.heardOf.decode(header[2]).drives.flatMap((drive) => {
+        const agoMs = this.book.heardMsAgo(drive, nowMs);
+        return agoMs === undefined ? [] : [{ drive, agoMs }];
+      });
+      connection.answer(requestId, messages.heardOfAnswer, { heard });
     }
   }
 

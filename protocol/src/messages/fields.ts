@@ -19,6 +19,8 @@ import {
   driveId,
   type Epoch,
   epoch,
+  type Fence,
+  fence,
   type Incarnation,
   type IndexVersion,
   incarnation,
@@ -42,6 +44,7 @@ export const epochField: Field<Epoch> = custom('epoch', same, epoch);
 export const indexVersionField: Field<IndexVersion> = custom('indexVersion', same, indexVersion);
 export const sequenceField: Field<Sequence> = custom('sequence', same, sequence);
 export const incarnationField: Field<Incarnation> = custom('incarnation', same, incarnation);
+export const fenceField: Field<Fence> = custom('fence', same, fence);
 export const keyField: Field<Uint8Array> = bytes(PLACED_KEY_BYTES_MAX);
 export const recordField: Field<RangeRecord> = custom('rangeRecord', recordToWire, recordFromWire);
 export const addressField: Field<DriveAddress> = custom(

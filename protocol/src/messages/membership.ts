@@ -4,19 +4,34 @@
 // a firewall works and a dead connection is noticed by both.
 
 import type { DriveAddress, RangeRecord } from '../ranges/range-record.ts';
-import type { DriveId, Epoch, Incarnation, IndexVersion, RangeId, Sequence } from '../words/ids.ts';
-import { HISTORY_GAPS_MAX, RANGES_PER_DRIVE_MAX } from '../words/limits.ts';
+import type {
+  DriveId,
+  Epoch,
+  Fence,
+  Incarnation,
+  IndexVersion,
+  RangeId,
+  Sequence,
+} from '../words/ids.ts';
+import {
+  DRIVES_MAX,
+  HISTORY_GAPS_MAX,
+  LEASE_MS_MAX,
+  RANGES_PER_DRIVE_MAX,
+} from '../words/limits.ts';
 import { Opcode } from '../words/opcodes.ts';
 import {
   addressField,
   driveIdField,
   epochField,
+  fenceField,
   incarnationField,
   indexVersionField,
   rangeIdField,
   recordField,
   sequenceField,
 } from './fields.ts';
+import { type WitnessSet, witnessSetField } from './lease-messages.ts';
 import {
   amount,
   boolean,
@@ -65,6 +80,12 @@ export const registerDrive: MessageType<RegisterDrive> = messageType(
   },
 );
 
+/** The newest fence of a drive: whoever asks for a lease under an older number gets none. */
+export interface DriveFence {
+  readonly drive: DriveId;
+  readonly fence: Fence;
+}
+
 export interface RegisterAnswer {
   readonly leaseMs: number;
   readonly heartbeatMs: number;
@@ -72,16 +93,24 @@ export interface RegisterAnswer {
   readonly records: readonly RangeRecord[];
   readonly addresses: readonly DriveAddress[];
   readonly indexVersion: IndexVersion;
+  /** The number under which this drive asks its witnesses for leases from now on. */
+  readonly fence: Fence;
+  readonly witnesses: WitnessSet;
+  /** Of all drives: without them this drive cannot be a witness. */
+  readonly fences: readonly DriveFence[];
 }
 export const registerAnswer: MessageType<RegisterAnswer> = messageType(
   'registerAnswer',
   Opcode.answer,
   {
-    leaseMs: integer(1),
+    leaseMs: integer(1, LEASE_MS_MAX),
     heartbeatMs: integer(1),
     records: list(recordField, RANGES_PER_DRIVE_MAX),
-    addresses: list(addressField, 4_096),
+    addresses: list(addressField, DRIVES_MAX),
     indexVersion: indexVersionField,
+    fence: fenceField,
+    witnesses: witnessSetField,
+    fences: list(tuple<DriveFence>({ drive: driveIdField, fence: fenceField }), DRIVES_MAX),
   },
 );
 
@@ -119,6 +148,8 @@ export interface Heartbeat {
   readonly indexVersion: IndexVersion;
   /** Repeated while they last. Cure: take the drive out as `offline`, then bring it back `syncing`. */
   readonly gaps?: readonly HistoryGap[] | undefined;
+  /** What is left of its lease; missing: it has none. */
+  readonly leaseMsLeft?: number | undefined;
 }
 export const heartbeat: MessageType<Heartbeat> = messageType('heartbeat', Opcode.heartbeat, {
   drive: driveIdField,
@@ -147,6 +178,7 @@ export const heartbeat: MessageType<Heartbeat> = messageType('heartbeat', Opcode
       HISTORY_GAPS_MAX,
     ),
   ),
+  leaseMsLeft: optional(amount),
 });
 
 export interface HeartbeatAnswer {
@@ -159,7 +191,7 @@ export const heartbeatAnswer: MessageType<HeartbeatAnswer> = messageType(
   Opcode.answer,
   {
     indexVersion: indexVersionField,
-    addresses: list(addressField, 4_096),
+    addresses: list(addressField, DRIVES_MAX),
   },
 );
 

@@ -22,6 +22,8 @@ export type IndexVersion = Brand<number, 'IndexVersion'>;
 export type Sequence = Brand<number, 'Sequence'>;
 /** Counts the starts of one drive on its data folder, from 1. */
 export type Incarnation = Brand<number, 'Incarnation'>;
+/** Counts how often one drive was stripped of its rights, from 1. Leases of an older number are void. */
+export type Fence = Brand<number, 'Fence'>;
 
 /** Thrown when a value that should identify something cannot. The message never holds user data. */
 export class InvalidIdError extends TypeError {
@@ -74,6 +76,7 @@ export const keyspaceId = (value: unknown): KeyspaceId =>
 export const rangeId = (value: unknown): RangeId =>
   checkCounter('range id', value, 1, U32_MAX) as RangeId;
 export const epoch = (value: unknown): Epoch => checkCounter('epoch', value, 1, U32_MAX) as Epoch;
+export const fence = (value: unknown): Fence => checkCounter('fence', value, 1, U32_MAX) as Fence;
 export const incarnation = (value: unknown): Incarnation =>
   checkCounter('incarnation', value, 1, U32_MAX) as Incarnation;
 export const indexVersion = (value: unknown): IndexVersion =>

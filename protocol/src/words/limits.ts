@@ -50,6 +50,12 @@ export const SCAN_ENTRIES_MAX: number = 1_000;
 export const SCAN_BYTES_MAX: number = MIB;
 /** Members of one chain. */
 export const CHAIN_MEMBERS_MAX: number = 5;
+/** Drives of one cluster that a message may name: addresses, fences. */
+export const DRIVES_MAX: number = 4_096;
+/** Longest lease that a drive may ask for. */
+export const LEASE_MS_MAX: number = 600_000;
+/** Drives in one witness set. */
+export const WITNESS_DRIVES_MAX: number = 8;
 /** Name of a keyspace, in characters of A-Za-z0-9._- */
 export const KEYSPACE_NAME_CHARS_MAX: number = 64;
 

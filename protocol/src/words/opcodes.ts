@@ -35,6 +35,9 @@ export const Opcode = {
   splitRange: 52,
   middleKey: 53,
   rangeState: 54,
+  fenceDrive: 55,
+  setWitnesses: 56,
+  heardOf: 57,
   // 6x: drive to drive
   updates: 60,
   acknowledge: 61,
@@ -44,6 +47,8 @@ export const Opcode = {
   copyFinished: 65,
   versionQuery: 66,
   updatesRefused: 67,
+  /** Also drive to metadata server: it is a witness like others. */
+  renewLease: 68,
   // 7x: operator to metadata server
   createKeyspace: 70,
   adminSplit: 71,

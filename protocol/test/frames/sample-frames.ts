@@ -8,7 +8,8 @@ import { ResultsWriter } from '../../src/frames/results.ts';
 import { UpdatesWriter } from '../../src/frames/updates.ts';
 import { scanAnswer } from '../../src/messages/client-messages.ts';
 import { hello, NodeKind } from '../../src/messages/handshake.ts';
-import { clusterId } from '../../src/words/ids.ts';
+import { fenceDrive, renewLease, setWitnesses } from '../../src/messages/lease-messages.ts';
+import { clusterId, driveId, fence, incarnation } from '../../src/words/ids.ts';
 import { Opcode, OperationCode } from '../../src/words/opcodes.ts';
 import { Status } from '../../src/words/statuses.ts';
 
@@ -119,6 +120,25 @@ function helloFrame(): Uint8Array[] {
   return encodeFrame([Opcode.hello, 0, body]);
 }
 
+function leaseFrames(): Record<string, Uint8Array[]> {
+  const drive = driveId('pi-1');
+  const asked = { drive, incarnation: incarnation(3), fence: fence(2), leaseMs: 3_000 };
+  const witnesses = {
+    generation: 4,
+    hasMetadataServer: true,
+    drives: [driveId('pi-2'), driveId('pi-3')],
+  };
+  const addresses = [{ drive: driveId('pi-2'), address: 'x:1', incarnation: incarnation(1) }];
+  const renewal = renewLease.encode(asked);
+  const fencing = fenceDrive.encode({ drive, fence: fence(3), leaseMs: 3_000 });
+  const change = setWitnesses.encode({ witnesses, addresses });
+  return {
+    'renew-lease': encodeFrame([Opcode.renewLease, 6, renewal]),
+    'fence-drive': encodeFrame([Opcode.fenceDrive, 7, fencing]),
+    'set-witnesses': encodeFrame([Opcode.setWitnesses, 8, change]),
+  };
+}
+
 /** Every frame as the bytes that a link would carry. */
 export function sampleFrames(): Record<string, Buffer> {
   const detail = encodeDetail({ message: 'the queue is full', retryAfterMs: 20 });
@@ -130,6 +150,7 @@ export function sampleFrames(): Record<string, Buffer> {
     updates: updatesFrame(),
     'scan-answer': scanAnswerFrame(),
     refusal: encodeFrame([Opcode.refusal, 9, Status.overloaded], [detail]),
+    ...leaseFrames(),
   };
   return Object.fromEntries(
     Object.entries(frames).map(([name, chunks]) => [name, Buffer.concat(chunks)]),

@@ -22,6 +22,7 @@ const named: Record<string, Shape> = {
   keyspaceId: { good: () => 1, wrong: () => [0, 1.5, '1', null, 2 ** 32] },
   rangeId: { good: () => 0xffff_ffff, wrong: () => [0, 1.5, '1', null, 2 ** 32] },
   epoch: { good: () => 3, wrong: () => [0, 1.5, '1', null, 2 ** 32] },
+  fence: { good: () => 3, wrong: () => [0, 1.5, '1', null, 2 ** 32] },
   incarnation: { good: () => 3, wrong: () => [0, 1.5, '1', null, 2 ** 32] },
   indexVersion: { good: () => 0, wrong: () => [-1, 1.5, '1', null, 2 ** 53] },
   sequence: { good: () => 2 ** 40, wrong: () => [-1, 1.5, '1', null, 2 ** 53] },

@@ -114,6 +114,7 @@ export class Membership implements MetaLinkHandlers {
       storeFailed: this.#hasStoreFailed,
       ranges: ranges.report(),
       indexVersion: this.#indexVersion,
+      leaseMsLeft: undefined,
     };
   }
 
