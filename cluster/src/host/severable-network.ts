@@ -52,8 +52,8 @@ class SeverableNetwork implements Network {
     return {
       bind: (events) => {
         const inner = unbound.bind({
-          data: (chunk) => {
-            if (!this.#isSevered) events.data(chunk);
+          data: (chunk, isBorrowed) => {
+            if (!this.#isSevered) events.data(chunk, isBorrowed);
           },
           drain: () => events.drain(),
           close: (error) => {

@@ -2,6 +2,8 @@ import {
   type Connection,
   clusterId,
   dial,
+  type Link,
+  type LinkEvents,
   NodeKind,
   nodeEnvironment,
   type Self,
@@ -81,5 +83,30 @@ test(
     await server.close();
   }),
 );
+
+test('what is only borrowed is passed on as borrowed: its bytes change after the call', async () => {
+  let tell: LinkEvents | undefined;
+  const link = { remoteAddress: '', bufferedBytes: 0 } as Link;
+  const network = {
+    ...nodeEnvironment.network,
+    connect: async () => ({
+      bind(events: LinkEvents): Link {
+        tell = events;
+        return link;
+      },
+    }),
+  };
+  const { environment } = severable({ ...nodeEnvironment, network });
+  const heard: boolean[] = [];
+  const events = {
+    data: (_: Uint8Array, isBorrowed: boolean) => void heard.push(isBorrowed),
+    drain: () => {},
+    close: () => {},
+  };
+  (await environment.network.connect('any:1')).bind(events);
+  tell?.data(new Uint8Array(1), true);
+  tell?.data(new Uint8Array(1), false);
+  assert.equal(heard, [true, false]);
+});
 
 test.run();

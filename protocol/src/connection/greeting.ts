@@ -39,7 +39,7 @@ export class Greeting implements LinkEvents {
     this.#steps = steps;
   }
 
-  data(chunk: Uint8Array, isBorrowed: boolean = false): void {
+  data(chunk: Uint8Array, isBorrowed: boolean): void {
     if (this.#connection !== undefined) {
       this.#connection.handleData(chunk, isBorrowed);
       return;

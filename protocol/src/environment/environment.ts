@@ -49,7 +49,7 @@ export interface LinkEvents {
    * `isBorrowed`: the bytes are the link's own and change after the call, so what is kept must be
    * copied. Otherwise they belong to the owner of the link.
    */
-  data(chunk: Uint8Array, isBorrowed?: boolean): void;
+  data(chunk: Uint8Array, isBorrowed: boolean): void;
   /** The send buffer has drained below the low mark. */
   drain(): void;
   /** Called exactly once, last. */

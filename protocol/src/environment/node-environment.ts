@@ -76,7 +76,7 @@ class SocketLink implements Link {
     let failure: Error | undefined;
     if (inlet === undefined) {
       socket.on('data', (chunk) => {
-        if (!this.#isClosing) events.data(chunk as Uint8Array);
+        if (!this.#isClosing) events.data(chunk as Uint8Array, false);
       });
     } else {
       inlet.take = (chunk) => {

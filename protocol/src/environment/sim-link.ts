@@ -227,7 +227,7 @@ class SimEnd implements UnboundLink, Link {
         return;
       }
       this.#inboxBytes -= parcel.chunk.length;
-      this.#events.data(parcel.chunk);
+      this.#events.data(parcel.chunk, false);
       if (this.#inboxBytes === 0) this.other?.drained();
     }
   }
