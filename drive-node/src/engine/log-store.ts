@@ -18,7 +18,6 @@ import type { Drop } from './log/store-facts.ts';
 import {
   type Appended,
   type Extent,
-  type FoundRecord,
   type LogPosition,
   type LogRecord,
   type Namespace,
@@ -27,6 +26,7 @@ import {
   type ScanPage,
   type ScanSelector,
   type Store,
+  type StoredRecord,
   StoreError,
   type StoreStatistics,
 } from './store.ts';
@@ -109,7 +109,7 @@ export class LogStore implements Store {
   get(
     namespace: Namespace,
     key: Uint8Array,
-  ): FoundRecord | undefined | Promise<FoundRecord | undefined> {
+  ): StoredRecord | undefined | Promise<StoredRecord | undefined> {
     this.#checkOpen();
     const result = this.#parts.index.lookUp(namespace, key);
     if (result === Lookup.found) return this.#found();
@@ -162,6 +162,12 @@ export class LogStore implements Store {
   createNamespace(): Namespace {
     this.#checkOpen();
     return this.#parts.facts.namespaceNext++ as Namespace;
+  }
+
+  startEra(): number {
+    this.#checkOpen();
+    this.#parts.facts.dropCount++;
+    return this.#parts.facts.dropCount;
   }
 
   async dropInterval(
@@ -295,17 +301,18 @@ export class LogStore implements Store {
     return position;
   }
 
-  #found(): FoundRecord {
+  #found(): StoredRecord {
     const { view } = this.#parts.index;
     return {
       sequence: view.sequence,
       epoch: view.epoch,
       valueTag: view.valueTag,
       value: view.value,
-    } as FoundRecord;
+      era: view.drops,
+    } as StoredRecord;
   }
 
-  #getCold(namespace: Namespace, key: Uint8Array): Promise<FoundRecord | undefined> {
+  #getCold(namespace: Namespace, key: Uint8Array): Promise<StoredRecord | undefined> {
     const { index } = this.#parts;
     return new Promise((resolve, reject) => {
       let result: Lookup = Lookup.cold;

@@ -8,7 +8,6 @@ import { SortedTable, type TableEntry } from './keys/sorted-table.ts';
 import {
   type Appended,
   type Extent,
-  type FoundRecord,
   type LogPosition,
   type LogRecord,
   type Namespace,
@@ -19,6 +18,7 @@ import {
   type ScanPage,
   type ScanSelector,
   type Store,
+  type StoredRecord,
   StoreError,
   type StoreStatistics,
 } from './store.ts';
@@ -42,9 +42,9 @@ function copyRecord(record: LogRecord): LogRecord {
   return { ...record, key: record.key.slice(), value: record.value.slice() };
 }
 
-function foundOf(entry: TableEntry): FoundRecord {
-  const { sequence, epoch, valueTag, value } = entry.record;
-  return { sequence, epoch, valueTag, value };
+function foundOf({ record, era }: TableEntry): StoredRecord {
+  const { sequence, epoch, valueTag, value } = record;
+  return { sequence, epoch, valueTag, value, era };
 }
 
 /** Opens an empty store. */
@@ -57,10 +57,11 @@ export class MemoryStore implements Store {
   readonly #clock: Clock;
   readonly #capacityBytes: number;
   readonly #tables = new Map<Namespace, SortedTable>();
-  readonly #places = new Map<Place, LogRecord>();
+  readonly #places = new Map<Place, { record: LogRecord; era: number }>();
   readonly #states = new Map<string, Uint8Array>();
   readonly #listeners: ((failure?: StoreError) => void)[] = [];
   #namespaceNext = 1;
+  #era = 0;
   #appendedPosition = 0;
   #durablePosition = 0;
   #liveBytes = 0;
@@ -96,7 +97,7 @@ export class MemoryStore implements Store {
     this.#checkRoom(record);
     const place = this.#appendedPosition as Place;
     this.#appendedPosition += bytesOf(record);
-    this.#places.set(place, copyRecord(record));
+    this.#places.set(place, { record: copyRecord(record), era: this.#era });
     this.#schedule();
     const end = this.#appendedPosition as LogPosition;
     return { place, end, keyHash: { high: 0, low: 0 } };
@@ -112,12 +113,12 @@ export class MemoryStore implements Store {
       table.remove(record.key);
       return;
     }
-    const kept = this.#places.get(appended.place) ?? copyRecord(record);
-    table.put({ record: kept, place: appended.place });
-    this.#liveBytes += bytesOf(kept);
+    const kept = this.#places.get(appended.place) ?? { record: copyRecord(record), era: this.#era };
+    table.put({ ...kept, place: appended.place });
+    this.#liveBytes += bytesOf(kept.record);
   }
 
-  get(namespace: Namespace, key: Uint8Array): FoundRecord | undefined {
+  get(namespace: Namespace, key: Uint8Array): StoredRecord | undefined {
     this.#checkOpen();
     const entry = this.#tables.get(namespace)?.find(key);
     return entry === undefined ? undefined : foundOf(entry);
@@ -125,7 +126,7 @@ export class MemoryStore implements Store {
 
   readPlace(place: Place): LogRecord | undefined {
     this.#checkOpen();
-    return this.#places.get(place);
+    return this.#places.get(place)?.record;
   }
 
   async scan(namespace: Namespace, selector: ScanSelector): Promise<ScanPage> {
@@ -181,12 +182,18 @@ export class MemoryStore implements Store {
     return this.#namespaceNext++ as Namespace;
   }
 
+  startEra(): number {
+    this.#checkOpen();
+    return ++this.#era;
+  }
+
   async dropInterval(
     namespace: Namespace,
     start: Uint8Array,
     end: Uint8Array | undefined,
   ): Promise<void> {
     this.#checkOpen();
+    this.#era++;
     this.#table(namespace).removeInterval(start, end);
     await this.#endOfTurn();
   }

@@ -8,7 +8,9 @@
 // committed. So a reader never meets a value that a power cut could take back.
 //
 // Keys live in namespaces. A namespace is a local number for one stay of one range on this drive;
-// every stay gets a fresh one, so data of an earlier stay can never come back to life.
+// every stay gets a fresh one, so data of an earlier stay can never come back to life. A drive that was
+// away and is brought up to date in place begins a new *era* in the same namespace: of two records of a
+// key the one of the later era is newer, whatever their sequences say.
 //
 // Implementations: log-store.ts (the real one) and memory-store.ts (tests). One suite runs over both.
 
@@ -79,6 +81,12 @@ export interface FoundRecord {
   readonly value: Uint8Array;
 }
 
+/** What a read of the store finds. */
+export interface StoredRecord extends FoundRecord {
+  /** The era in which it was appended: it keeps it when compaction moves it. */
+  readonly era: number;
+}
+
 export interface ScanSelector {
   /** First key, included. Empty: from the beginning. */
   readonly start: Uint8Array;
@@ -91,7 +99,7 @@ export interface ScanSelector {
   readonly bytesMax: number;
 }
 
-export interface ScanEntry extends FoundRecord {
+export interface ScanEntry extends StoredRecord {
   readonly key: Uint8Array;
 }
 
@@ -136,7 +144,7 @@ export interface Owner {
    * Called on open for each record behind the checkpoint, in log order, after the store has
    * applied it. Idempotent: a record that the saved state already knows may come again.
    */
-  replay(record: LogRecord, place: Place): void;
+  replay(record: LogRecord, place: Place, era: number): void;
   /** Called when a checkpoint is taken: everything of the owner that only the log knows, bounded. */
   save(): Uint8Array;
 }
@@ -194,7 +202,7 @@ export interface Store {
   get(
     namespace: Namespace,
     key: Uint8Array,
-  ): FoundRecord | undefined | Promise<FoundRecord | undefined>;
+  ): StoredRecord | undefined | Promise<StoredRecord | undefined>;
 
   /** The record at a place that `append` or `replay` named, for a resend. Undefined when it is gone. */
   readPlace(place: Place): LogRecord | undefined | Promise<LogRecord | undefined>;
@@ -214,6 +222,13 @@ export interface Store {
 
   /** A namespace that was never used before. Durable when the next `putStates` is. */
   createNamespace(): Namespace;
+
+  /**
+   * Begins an era: what is appended from now on is of it. Eras are numbered from 1 and only grow; other
+   * events begin eras too. To be called before a record may be appended over one with a higher
+   * sequence: order within an era is that of the sequences, also for a store that is rebuilt.
+   */
+  startEra(): number;
 
   /**
    * Forgets an interval of a namespace without rewriting the log: at once for readers, in the

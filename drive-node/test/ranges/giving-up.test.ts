@@ -13,7 +13,7 @@ import {
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { MemoryDisk } from '../../src/engine/disk/memory-disk.ts';
-import type { FoundRecord, ScanPage } from '../../src/engine/store.ts';
+import type { ScanPage, StoredRecord } from '../../src/engine/store.ts';
 import { PendingWrites, RECENT_MAX } from '../../src/ranges/pending.ts';
 import { deferred } from '../../src/ranges/waiters.ts';
 import type { Write } from '../../src/ranges/write.ts';
@@ -70,7 +70,7 @@ test(
   deadline(5000, async () => {
     const { world, client, drive } = await oneDrive();
     const frames = countFrames(drive);
-    const cold = deferred<FoundRecord | undefined>();
+    const cold = deferred<StoredRecord | undefined>();
     drive.store.get = () => cold.promise;
     const [read] = await world.sim.until(client.send('a', [{ key: Buffer.from('k') }]));
     await world.sim.run(() => false, 10);

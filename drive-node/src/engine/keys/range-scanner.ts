@@ -7,11 +7,11 @@
 import { type Clock, keyAfter } from '@piton/protocol';
 import type {
   Extent,
-  FoundRecord,
   Namespace,
   ScanEntry,
   ScanPage,
   ScanSelector,
+  StoredRecord,
 } from '../store.ts';
 import type { KeyFiller } from './key-filler.ts';
 import type { KeyIndex, KeyInterval } from './key-index.ts';
@@ -25,7 +25,7 @@ const EMPTY = new Uint8Array(0);
 export type Reader = (
   namespace: Namespace,
   key: Uint8Array,
-) => FoundRecord | undefined | Promise<FoundRecord | undefined>;
+) => StoredRecord | undefined | Promise<StoredRecord | undefined>;
 
 /** A page under construction. */
 interface Draft {
@@ -147,10 +147,10 @@ export class RangeScanner {
 }
 
 /** What was found is only valid in this turn: copied. */
-function keepEntry(key: Uint8Array, found: FoundRecord | undefined): ScanEntry | undefined {
+function keepEntry(key: Uint8Array, found: StoredRecord | undefined): ScanEntry | undefined {
   if (found === undefined) return undefined;
-  const { sequence, epoch, valueTag } = found;
-  return { sequence, epoch, valueTag, key: key.slice(), value: found.value.slice() };
+  const { sequence, epoch, valueTag, era } = found;
+  return { sequence, epoch, valueTag, key: key.slice(), value: found.value.slice(), era };
 }
 
 /** False when the entry does not fit any more; a page takes at least one. */

@@ -8,6 +8,7 @@ import type { LogRecord, Place } from '../store.ts';
 export interface TableEntry {
   readonly record: LogRecord;
   readonly place: Place;
+  readonly era: number;
 }
 
 export class SortedTable {

@@ -6,8 +6,8 @@
 //
 // Copies made by compaction are treated apart, because a copy may lie behind newer records of its
 // key. With a checkpoint a copy counts only if the entry of its original is still there: then it
-// takes its place. Without one it counts unless the index knows the same or a newer sequence; for
-// that, tombstones stay in the index until the replay is over.
+// takes its place. Without one it counts unless the index knows the same or a newer sequence, or a
+// record of a later era; for that, tombstones stay in the index until the replay is over.
 
 import { LoadResult, type RecordSource } from '../cache/record-source.ts';
 import type { Disk } from '../disk/disk.ts';
@@ -211,7 +211,7 @@ class Replay {
       const result = source.load(index.hashes.candidate(number), this.#candidate);
       if (result === LoadResult.cold) return 'cold';
       const isSame = result === LoadResult.found && this.#candidate.isSameKeyAs(view);
-      if (isSame && this.#candidate.sequence >= view.sequence) return 'older';
+      if (isSame && !isNewer(view, this.#candidate)) return 'older';
     }
     return 'newest';
   }
@@ -219,7 +219,7 @@ class Replay {
   #tellOwner(view: RecordView, position: number): void {
     const { owner, hasCheckpoint } = this.#parts;
     if (owner === undefined || (view.isCopy && hasCheckpoint)) return;
-    owner.replay(view.toRecord(), position as Place);
+    owner.replay(view.toRecord(), position as Place, view.drops);
   }
 
   #addKey(view: RecordView, position: number): void {
@@ -250,6 +250,12 @@ class Replay {
     const place = segments.placeOf(segment, hole.offset);
     if (hashes.candidateWith(place) < 0) index.insert(place, bytes);
   }
+}
+
+/** Of two records of a key. The era comes first: a sequence may have been taken back (store.ts). */
+function isNewer(view: RecordView, other: RecordView): boolean {
+  if (view.drops !== other.drops) return view.drops > other.drops;
+  return view.sequence > other.sequence;
 }
 
 function countTombstone(view: RecordView, segment: Segment, segments: SegmentTable): void {

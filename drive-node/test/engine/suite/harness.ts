@@ -63,12 +63,14 @@ export class RememberingOwner implements Owner {
   recovery: Recovery | undefined;
   readonly replayed: LogRecord[] = [];
   readonly places: Place[] = [];
+  readonly eras: number[] = [];
   state: Uint8Array = new Uint8Array(0);
 
   recover(recovery: Recovery): void {
     this.recovery = recovery;
   }
-  replay(record: LogRecord, place: Place): void {
+  replay(record: LogRecord, place: Place, era: number): void {
+    this.eras.push(era);
     this.replayed.push({ ...record, key: record.key.slice(), value: record.value.slice() });
     this.places.push(place);
   }
