@@ -80,6 +80,7 @@ async function handleRegisterDrive(services: HandlerServices, request: Request):
     'drive registered',
   );
   services.leases.attendanceChanged();
+  services.failover.arrived(message.drive);
   services.defaultKeyspace.consider();
 }
 
@@ -168,6 +169,7 @@ function handleHeartbeat(services: HandlerServices, healing: Healing, request: R
   const addresses = state.addressesSince(indexVersion(message.indexVersion));
   const answer = { indexVersion: state.indexVersion, addresses };
   connection.answer(id, messages.heartbeatAnswer, answer);
+  services.failover.reported(message);
   healing.compare(message.drive, connection, message.ranges);
 }
 

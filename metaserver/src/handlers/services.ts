@@ -2,6 +2,7 @@
 
 import type { Clock } from '@piton/protocol';
 import type { BalancerRequests } from '../balancer/requests.ts';
+import type { Failover } from '../failover/failover.ts';
 import type { Leases } from '../leases/leases.ts';
 import type { DriveConnections } from '../members/drive-connections.ts';
 import type { Statistics } from '../members/statistics.ts';
@@ -21,6 +22,7 @@ export interface HandlerServices {
   readonly log: Log;
   readonly drives: DriveConnections;
   readonly leases: Leases;
+  readonly failover: Failover;
   readonly statistics: Statistics;
   readonly operations: Operations;
   readonly requests: OperationRequests;

@@ -4,13 +4,15 @@
 // connection. A second connection of the same drive replaces the first: the drive has dialled again.
 // Nothing here is persisted: after a restart every drive registers again.
 
-import type { Clock, Connection, DriveId } from '@piton/protocol';
+import { type Clock, type Connection, type DriveId, type Incarnation, Status } from '@piton/protocol';
 
 /** What the last heartbeat said about the drive as a whole. */
 export interface DriveReport {
   readonly usedBytes: number;
   readonly isFull: boolean;
   readonly storeFailed: boolean;
+  /** The life of the drive that said so. */
+  readonly incarnation: Incarnation;
 }
 
 export const DriveHealth = {
@@ -88,6 +90,21 @@ export class DriveConnections {
     if (this.#attendances.get(drive)?.connection !== connection) return;
     this.#attendances.delete(drive);
     this.#goneSinceMs.set(drive, this.#clock.nowMs());
+  }
+
+  /** When anything came from it last; undefined while it is not connected. */
+  heardAtMs(drive: DriveId): number | undefined {
+    return this.#attendances.get(drive)?.connection.heardAtMs;
+  }
+
+  /** When its last connection ended; undefined while it is connected, or was not since the start. */
+  goneSinceMs(drive: DriveId): number | undefined {
+    return this.#goneSinceMs.get(drive);
+  }
+
+  /** Ends the connection of a drive: it has to dial and register before it is heard again. */
+  expel(drive: DriveId, reason: string): void {
+    this.#attendances.get(drive)?.connection.close(Status.driveUnknown, reason);
   }
 
   /** How long the drive has been away; 0 while it is connected. */

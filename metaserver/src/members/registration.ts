@@ -3,10 +3,11 @@
 // A name belongs to one data folder, and a folder only moves forward: an older incarnation is a copy
 // that was restored or a process that should be dead.
 //
-// While an operation changes a chain, the newest record is persisted but not every member has been
-// told. A drive that registers just then must not gain a right before others have lost it: it gets the
-// newest record only if it already holds it or loses by it, else the published one; the operation
-// brings it the rest in its order.
+// While a chain is being changed, the newest record is persisted but not every member has been told. A
+// drive that registers just then must not gain a right before others have lost it: then it gets the
+// published record, and whoever changes the chain brings it the rest in its order. In every other case
+// it gets the newest. So a drive that was fenced learns at once what it has lost, and whoever changed
+// a record while it was fenced need not wait for it.
 
 import {
   type DriveId,
@@ -65,11 +66,8 @@ export function recordToResume(
   drive: DriveId,
   heldEpoch: Epoch | undefined,
 ): RangeRecord | undefined {
-  const isSettled = published !== undefined && published.epoch === record.epoch;
-  const takesNewest =
-    isSettled ||
-    heldEpoch === record.epoch ||
-    (published !== undefined && losesRight(published, record, drive));
+  const gains = published === undefined || losesRight(record, published, drive);
+  const takesNewest = heldEpoch === record.epoch || !gains;
   const chosen = takesNewest ? record : published;
   return chosen !== undefined && names(chosen, drive) ? chosen : undefined;
 }

@@ -15,9 +15,10 @@ import {
   Status,
   statusName,
 } from '@piton/protocol';
+import { ALL_TRUSTED, type Standing } from '../failover/standing.ts';
 import type { DriveConnections } from '../members/drive-connections.ts';
 import { reasonOf } from '../shell/log.ts';
-import { pause, StoppedError, waitForDrive } from './waiting.ts';
+import { listenToAll, pause, StoppedError, waitFor } from './waiting.ts';
 
 /** The drive did not do it within the patience. */
 export class DriveGoneError extends Error {
@@ -26,6 +27,14 @@ export class DriveGoneError extends Error {
     super(message, options);
     this.name = 'DriveGoneError';
     this.drive = drive;
+  }
+}
+
+/** The drive has no rights any more: it is told what it must know when it registers. */
+export class DriveFencedError extends DriveGoneError {
+  constructor(drive: DriveId) {
+    super(drive, `drive ${drive} does not answer and was fenced off`);
+    this.name = 'DriveFencedError';
   }
 }
 
@@ -46,10 +55,12 @@ export class DriveRefusedError extends Error {
 export interface CommandOptions {
   /** Infinity: until the server stops; then refusals are retried too. */
   readonly patienceMs: number;
+  /** Gives up with DriveGoneError as soon as the drive is suspected. */
+  readonly endsWithDoubt?: boolean;
   readonly signal: AbortSignal;
   /** Told what is being waited for, in words. */
   readonly say: (message: string) => void;
-  /** Runs a wait for an absent drive; others may use this operation's place meanwhile. */
+  /** Runs a wait for a drive that is absent or not ready; others may use this operation's place meanwhile. */
   readonly parked: (wait: () => Promise<boolean>) => Promise<boolean>;
 }
 
@@ -62,14 +73,24 @@ export class Commands {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #drives: DriveConnections;
+  readonly #standing: Standing;
 
-  constructor(clock: Clock, random: Random, drives: DriveConnections) {
+  constructor(
+    clock: Clock,
+    random: Random,
+    drives: DriveConnections,
+    standing: Standing = ALL_TRUSTED,
+  ) {
     this.#clock = clock;
     this.#random = random;
     this.#drives = drives;
+    this.#standing = standing;
   }
 
-  /** Rejects with DriveGoneError, DriveRefusedError or StoppedError. */
+  /**
+   * Rejects with DriveFencedError as soon as the drive is fenced, with DriveGoneError,
+   * DriveRefusedError or StoppedError.
+   */
   async send<T, A>(
     drive: DriveId,
     type: MessageType<T>,
@@ -81,6 +102,8 @@ export class Commands {
     let backOffMs = BACK_OFF_MS_FIRST;
     for (;;) {
       if (options.signal.aborted) throw new StoppedError();
+      if (this.#standing.isFenced(drive)) throw new DriveFencedError(drive);
+      if (options.endsWithDoubt === true) this.#checkDoubt(drive);
       const connection = this.#drives.connectionOf(drive);
       if (connection === undefined) {
         await this.#waitForAbsent(drive, untilMs, options);
@@ -98,7 +121,8 @@ export class Commands {
         options.say(`drive ${drive}: ${type.name}: ${reasonOf(error)}; trying again`);
         backOffMs = Math.max(backOffMs, askedDelayMs(error));
       }
-      await pause(this.#clock, backOffMs * (0.5 + this.#random.next()), options.signal);
+      const delayMs = backOffMs * (0.5 + this.#random.next());
+      await options.parked(() => pause(this.#clock, delayMs, options.signal).then(() => false));
       backOffMs = Math.min(BACK_OFF_MS_LONGEST, 2 * backOffMs);
     }
   }
@@ -109,8 +133,15 @@ export class Commands {
     options.say(`waiting for drive ${drive}, which has not been connected for ${seconds(goneMs)}`);
     const delayMs = Math.min(ABSENT_CHECK_MS, Math.max(1, untilMs - this.#clock.nowMs()));
     await options.parked(() =>
-      waitForDrive(this.#clock, this.#drives, drive, delayMs, options.signal),
+      waitFor(this.#clock, delayMs, options.signal, (wake) =>
+        listenToAll(this.#drives.whenArrived(drive, wake), this.#standing.whenDoubted(drive, wake)),
+      ),
     );
+  }
+
+  #checkDoubt(drive: DriveId): void {
+    if (!this.#standing.isSuspected(drive)) return;
+    throw new DriveGoneError(drive, `drive ${drive} does not answer`);
   }
 
   #checkPatience(drive: DriveId, untilMs: number, reason: unknown): void {

@@ -12,13 +12,15 @@ import type {
   RangeRecord,
 } from '@piton/protocol';
 import { messages } from '@piton/protocol';
+import type { Standing } from '../failover/standing.ts';
 import type { DriveConnections } from '../members/drive-connections.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { Draft } from '../state/draft.ts';
 import type { OperationEntry, RangeEntry } from '../state/entries.ts';
 import { drivesOf } from '../state/published-index.ts';
-import type { Commands } from './commands.ts';
+import { type Commands, DriveFencedError } from './commands.ts';
 import type { FaultHook, FaultPoint } from './fault-points.ts';
+import type { RangeHolds } from './range-holds.ts';
 import type { Slots } from './slots.ts';
 import type { SyncSignals } from './sync-signals.ts';
 
@@ -43,6 +45,8 @@ export interface OperationServices {
   readonly clock: Clock;
   readonly drives: DriveConnections;
   readonly commands: Commands;
+  readonly standing: Standing;
+  readonly holds: RangeHolds;
   readonly syncs: SyncSignals;
   readonly fault: FaultHook;
   /** How long a step that can be taken back waits for a drive. */
@@ -63,6 +67,8 @@ export interface OperationKind {
 export const CommandMode = {
   /** The step can be taken back: gives up after the patience, and when the drive refuses. */
   patient: 'patient',
+  /** As patient, and gives up as soon as the drive is suspected: others wait for it meanwhile. */
+  wary: 'wary',
   /** The step cannot be taken back: goes on until it is done. */
   insistent: 'insistent',
 } as const;
@@ -154,9 +160,10 @@ export class OperationContext {
     answerType: MessageType<A>,
     mode: CommandMode,
   ): Promise<A> {
-    const patienceMs = mode === CommandMode.patient ? this.services.patienceMs : Infinity;
+    const patienceMs = mode === CommandMode.insistent ? Infinity : this.services.patienceMs;
     return this.services.commands.send(drive, type, message, answerType, {
       patienceMs,
+      endsWithDoubt: mode === CommandMode.wary,
       signal: this.signal,
       say: (text) => this.#voice.say(text),
       parked: (wait) => this.parked(wait),
@@ -174,6 +181,17 @@ export class OperationContext {
     return this.command(drive, messages.installRange, message, messages.installAnswer, mode);
   }
 
+  /** As `install`, but false for a drive that is fenced: its registration tells it. */
+  async tell(drive: DriveId, record: RangeRecord, mode: CommandMode): Promise<boolean> {
+    try {
+      await this.install(drive, record, mode);
+      return true;
+    } catch (error) {
+      if (!(error instanceof DriveFencedError)) throw error;
+      return false;
+    }
+  }
+
   drop(drive: DriveId, range: RangeId, epoch: Epoch, mode: CommandMode): Promise<unknown> {
     return this.command(drive, messages.dropRange, { range, epoch }, messages.done, mode);
   }
@@ -185,6 +203,21 @@ export class OperationContext {
       return await wait();
     } finally {
       await this.#slots.take();
+    }
+  }
+
+  /**
+   * Waits while the record of the range may change under the operation: members that fail are taken out
+   * of the chain meanwhile. No step of the operation's own may be half told; afterwards it looks at the
+   * record anew.
+   */
+  async lent<T>(range: RangeId, wait: () => Promise<T>): Promise<T> {
+    const { holds } = this.services;
+    holds.lend(range);
+    try {
+      return await wait();
+    } finally {
+      await holds.reclaim(range, this.signal);
     }
   }
 }

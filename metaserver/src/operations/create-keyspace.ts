@@ -107,7 +107,7 @@ async function installAll(context: OperationContext, keyspace: KeyspaceId): Prom
 
 async function installNew(context: OperationContext, record: RangeRecord): Promise<void> {
   for (const { drive } of [...record.chain].reverse()) {
-    await context.install(drive, record, CommandMode.patient, true);
+    await context.install(drive, record, CommandMode.wary, true);
   }
 }
 

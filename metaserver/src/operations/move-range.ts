@@ -1,5 +1,6 @@
 // Moves one copy of a range from a drive to another while it is read and written. Without `from` it is
-// an extension of the chain, without `to` a shrinking.
+// an extension of the chain, without `to` a shrinking. A repair is an extension as well: by a drive that
+// never had the range, or by a member that was offline and is back.
 //
 //   accepted
 //   extending  epoch e1 is persisted: the target stands behind the tail as syncing. All are told
@@ -10,7 +11,9 @@
 //   aborting   only before handover: an epoch without the target is persisted, all are told
 //
 // Before handover a drive that refuses or stays away aborts the move. After it there is no way back,
-// because the target may serve already: it goes on until everyone has been told.
+// because the target may serve already: it goes on until everyone has been told. Everywhere a fenced
+// drive counts as told. While it waits (for its turn, for the copy) it lends the range: other members
+// that fail leave the chain meanwhile, so each step builds on the chain as it finds it.
 
 import {
   type DriveId,
@@ -21,6 +24,7 @@ import {
   type RangeRecord,
   tailOf,
 } from '@piton/protocol';
+import { isAside, ordered, servingIn } from '../failover/chain-plan.ts';
 import type { Draft } from '../state/draft.ts';
 import { DriveGoneError, DriveRefusedError } from './commands.ts';
 import {
@@ -30,30 +34,39 @@ import {
   OperationFailedError,
   type OperationKind,
 } from './context.ts';
-import { installOrder } from './install-order.ts';
-import { waitFor } from './waiting.ts';
+import { untilSettled, waitForCopy } from './copy-wait.ts';
+import type { FaultPoint } from './fault-points.ts';
+import { tellAll } from './tell-all.ts';
 
 export interface MovePayload {
   readonly range: RangeId;
   readonly from?: DriveId;
   readonly to?: DriveId;
+  /** The target was an offline member of the chain: it becomes one again when it is given up. */
+  readonly isReturn?: boolean;
 }
 
-/** How often a copy under way is checked for drives that went away. */
-const COPY_CHECK_MS = 1_000;
+/** What the two kinds are called; the steps are the same. */
+export const MoveKind = { move: 'move', repair: 'repair' } as const;
+export type MoveKind = (typeof MoveKind)[keyof typeof MoveKind];
 
 export class MoveRange implements OperationKind {
-  readonly kind = 'move';
+  readonly kind: MoveKind;
   readonly isCancellable = true;
 
+  constructor(kind: MoveKind = MoveKind.move) {
+    this.kind = kind;
+  }
+
   async run(context: OperationContext): Promise<string> {
-    const { from, to } = payloadOf(context);
+    const { range, from, to } = payloadOf(context);
     const { entry } = context;
-    if (entry.step === 'accepted') await context.fault('move.accepted');
+    if (entry.step === 'accepted') await fault(context, 'accepted');
     const isBeforeHandover = ['accepted', 'extending', 'copying'].includes(entry.step);
     if (to !== undefined && isBeforeHandover) {
       await withCopySlot(context, to, () => copyOrAbort(context, to));
     } else if (entry.step === 'accepted') {
+      await untilSettled(context, range);
       await persistHandover(context);
     }
     if (context.entry.step === 'aborting') await abort(context);
@@ -61,6 +74,12 @@ export class MoveRange implements OperationKind {
     if (context.entry.step === 'dropping' && from !== undefined) await dropSource(context, from);
     return closingMessage(context);
   }
+}
+
+type StepOf<P> = P extends `repair.${infer Step}` ? Step : never;
+
+function fault(context: OperationContext, point: StepOf<FaultPoint>): Promise<void> {
+  return context.fault(`${context.entry.kind as MoveKind}.${point}`);
 }
 
 /** A drive takes only so many copies at once; those that wait keep nobody else from running. */
@@ -71,7 +90,11 @@ async function withCopySlot(
 ): Promise<void> {
   const slots = context.services.copySlots(to);
   context.say(`waiting for its turn: drive ${to} takes in other copies`);
-  await context.parked(() => slots.take());
+  // In the middle of a step the record is this operation's alone.
+  const { range } = payloadOf(context);
+  const isBetweenSteps = context.entry.step !== 'extending';
+  const take = (): Promise<void> => context.parked(() => slots.take());
+  await (isBetweenSteps ? context.lent(range, take) : take());
   try {
     await work();
   } finally {
@@ -102,34 +125,41 @@ function putNext(
   draft.putRange({ record: next, published });
 }
 
-/** Tells everyone whom the newest record concerns, in order. */
-async function installAll(
+/** Tells everyone whom the newest record concerns, in order. The target gives up the move. */
+function installAll(
   context: OperationContext,
-  before: RangeRecord | undefined,
-  record: RangeRecord,
   mode: CommandMode,
-  losersTold: () => Promise<void> = async () => {},
+  losersTold?: () => Promise<void>,
 ): Promise<void> {
-  const { losers, others } = installOrder(before, record);
-  await Promise.all(losers.map((drive) => context.install(drive, record, mode)));
-  await losersTold();
-  for (const drive of others) await context.install(drive, record, mode);
+  const { range, to } = payloadOf(context);
+  const { record, published } = context.range(range);
+  return tellAll(published, record, {
+    tell: async (drive) => {
+      if (drive !== to || mode === CommandMode.insistent) return context.tell(drive, record, mode);
+      await context.install(drive, record, CommandMode.wary);
+      return true;
+    },
+    isFenced: (drive) => context.services.standing.isFenced(drive),
+    ...(losersTold === undefined ? {} : { losersTold }),
+  });
 }
 
 /** Brings the copy to the target and persists the handover; or persists the abortion. */
 async function copyOrAbort(context: OperationContext, to: DriveId): Promise<void> {
+  const { range } = payloadOf(context);
   try {
     context.checkCancelled();
     if (context.entry.step === 'accepted') await persistExtension(context, to);
     if (context.entry.step === 'extending') await extend(context);
     if (context.entry.step === 'copying') {
-      await waitForCopy(context, to);
-      await context.fault('move.copied');
+      await waitForCopy(context, range, to);
+      await fault(context, 'copied');
       context.checkCancelled();
       await persistHandover(context);
     }
   } catch (error) {
     if (!isUndoable(error)) throw error;
+    if (context.entry.step === 'copying') await untilSettled(context, range);
     await persistAbortion(context, to, error.message);
   }
 }
@@ -144,86 +174,102 @@ function isUndoable(error: unknown): error is Error {
 
 async function persistExtension(context: OperationContext, to: DriveId): Promise<void> {
   const { range } = payloadOf(context);
+  await untilSettled(context, range);
+  checkExtension(context, to);
   await context.save('extending', `telling the chain of range ${range} about ${to}`, (draft) =>
-    putNext(context, draft, (chain) => [...chain, { drive: to, state: MemberState.syncing }]),
+    putNext(context, draft, (chain) => {
+      const others = chain.filter(({ drive }) => drive !== to);
+      return ordered([...others, { drive: to, state: MemberState.syncing }]);
+    }),
   );
-  await context.fault('move.persisted');
+  await fault(context, 'persisted');
+}
+
+/** The chain may have changed since the operation was accepted. */
+function checkExtension(context: OperationContext, to: DriveId): void {
+  const { range } = payloadOf(context);
+  const { record } = context.range(range);
+  const member = record.chain.find(({ drive }) => drive === to);
+  if (member !== undefined && !isAside(member)) {
+    throw new OperationFailedError(`drive ${to} holds range ${range} already`);
+  }
+  if (tailOf(record) === undefined) {
+    throw new OperationFailedError(`range ${range} has no serving member that could be copied`);
+  }
+  if (record.chain.some(({ state }) => state === MemberState.syncing)) {
+    throw new OperationFailedError(`range ${range} is being copied already`);
+  }
 }
 
 async function extend(context: OperationContext): Promise<void> {
   const { range, to } = payloadOf(context);
-  const { record, published } = context.range(range);
-  await installAll(context, published, record, CommandMode.patient);
+  await installAll(context, CommandMode.patient);
   await context.save('copying', `range ${range} is being copied to ${to}`, (draft) =>
     draft.publishRange(context.range(range)),
   );
-  await context.fault('move.syncing');
+  await fault(context, 'syncing');
 }
 
-async function waitForCopy(context: OperationContext, to: DriveId): Promise<void> {
-  const { syncs, clock, drives, patienceMs } = context.services;
-  const { record } = context.range(payloadOf(context).range);
-  const tail = tailOf(record);
-  while (!syncs.hasArrived(record.id, record.epoch)) {
-    context.checkCancelled();
-    for (const drive of [to, tail]) {
-      if (drive === undefined || drives.goneMs(drive) <= patienceMs) continue;
-      throw new DriveGoneError(drive, `drive ${drive} went away during the copy`);
-    }
-    await context.parked(() =>
-      waitFor(clock, COPY_CHECK_MS, context.signal, (wake) => {
-        const stops = [syncs.listen(record.id, record.epoch, wake), context.whenCancelled(wake)];
-        return () => {
-          for (const stop of stops) stop();
-        };
-      }),
-    );
-  }
-}
-
-/** The chain without the source, and with the target as its tail. */
-function handedOver(chain: readonly Member[], { from, to }: MovePayload): Member[] {
-  return chain
-    .filter(({ drive }) => drive !== from)
-    .map((member) => (member.drive === to ? { ...member, state: MemberState.serving } : member));
+/**
+ * The chain without the source, with the target as its tail, and without old copies that nobody needs
+ * when enough members serve.
+ */
+function handedOver(
+  chain: readonly Member[],
+  { from, to }: MovePayload,
+  replicas: number,
+): Member[] {
+  const left = chain.filter(({ drive }) => drive !== from);
+  const next = left.map((member) =>
+    member.drive === to ? { drive: member.drive, state: MemberState.serving } : member,
+  );
+  const isEnough = servingIn(next).length >= replicas;
+  return ordered(isEnough ? next.filter((member) => !isAside(member)) : next);
 }
 
 async function persistHandover(context: OperationContext): Promise<void> {
   const payload = payloadOf(context);
   const { record } = context.range(payload.range);
-  if (!handedOver(record.chain, payload).some(({ state }) => state === MemberState.serving)) {
+  const replicas = context.services.state.keyspaces.get(record.keyspace)?.replicas ?? 1;
+  const next = handedOver(record.chain, payload, replicas);
+  if (servingIn(next).length === 0) {
     throw new OperationFailedError(`range ${record.id} would lose its last serving copy`);
   }
   await context.save('handover', `handing range ${payload.range} over`, (draft) =>
-    putNext(context, draft, (chain) => handedOver(chain, payload)),
+    putNext(context, draft, (chain) => handedOver(chain, payload, replicas)),
   );
   context.services.syncs.taken(payload.range);
-  await context.fault('move.handoverPersisted');
+  await fault(context, 'handoverPersisted');
 }
 
 async function handOver(context: OperationContext): Promise<void> {
   const { range } = payloadOf(context);
-  const { record, published } = context.range(range);
-  await installAll(context, published, record, CommandMode.insistent, () =>
-    context.fault('move.losersTold'),
-  );
-  await context.fault('move.installed');
+  await installAll(context, CommandMode.insistent, () => fault(context, 'losersTold'));
+  await fault(context, 'installed');
   await context.save('dropping', `range ${range} has its new chain`, (draft) =>
     draft.publishRange(context.range(range)),
   );
-  await context.fault('move.published');
+  await fault(context, 'published');
 }
 
 /** What the source holds is of no use to anyone. One that is away drops it when it registers. */
 async function dropSource(context: OperationContext, from: DriveId): Promise<void> {
-  if (context.services.drives.connectionOf(from) === undefined) return;
   const { record } = context.range(payloadOf(context).range);
   try {
-    await context.drop(from, record.id, record.epoch, CommandMode.patient);
+    await tryDrop(context, from, record);
   } catch (error) {
     if (!(error instanceof DriveGoneError || error instanceof DriveRefusedError)) throw error;
     context.say(`${error.message}; it drops the range when it registers`);
   }
+}
+
+async function tryDrop(
+  context: OperationContext,
+  drive: DriveId,
+  record: RangeRecord,
+): Promise<void> {
+  if (context.services.drives.connectionOf(drive) === undefined) return;
+  await context.drop(drive, record.id, record.epoch, CommandMode.wary);
 }
 
 async function persistAbortion(
@@ -231,13 +277,20 @@ async function persistAbortion(
   to: DriveId,
   reason: string,
 ): Promise<void> {
-  const { range } = payloadOf(context);
+  const { range, isReturn } = payloadOf(context);
   if (context.entry.step === 'accepted') throw new OperationFailedError(reason);
-  await context.save('aborting', `range ${range} was not moved: ${reason}`, (draft) =>
-    putNext(context, draft, (chain) => chain.filter(({ drive }) => drive !== to)),
+  const withoutTarget = (chain: readonly Member[]): Member[] => {
+    const others = chain.filter(({ drive }) => drive !== to);
+    // What a returning member had may still be of use.
+    const aside = isReturn === true ? [{ drive: to, state: MemberState.offline }] : [];
+    return ordered([...others, ...aside]);
+  };
+  const what = context.entry.kind === MoveKind.repair ? `copied to ${to}` : 'moved';
+  await context.save('aborting', `range ${range} was not ${what}: ${reason}`, (draft) =>
+    putNext(context, draft, withoutTarget),
   );
   context.services.syncs.taken(range);
-  await context.fault('move.abortPersisted');
+  await fault(context, 'abortPersisted');
 }
 
 /**
@@ -248,12 +301,12 @@ async function abort(context: OperationContext): Promise<never> {
   const { range, to } = payloadOf(context);
   const { record } = context.range(range);
   const { message } = context.entry;
-  const drives = [...record.chain.map(({ drive }) => drive).reverse(), ...(to ? [to] : [])];
-  await Promise.all(drives.map((drive) => tryInstall(context, drive, record)));
+  const drives = new Set(record.chain.map(({ drive }) => drive).reverse());
+  if (to !== undefined) drives.add(to);
+  await Promise.all([...drives].map((drive) => tryInstall(context, drive, record)));
   await context.services.state.change((draft) => draft.publishRange(context.range(range)));
-  if (to !== undefined) {
-    await context.drop(to, range, record.epoch, CommandMode.patient).catch(ignoreDrive);
-  }
+  const isNamed = record.chain.some(({ drive }) => drive === to);
+  if (to !== undefined && !isNamed) await tryDrop(context, to, record).catch(ignoreDrive);
   throw new OperationFailedError(message);
 }
 
@@ -264,7 +317,7 @@ async function tryInstall(
 ): Promise<void> {
   const isAway = context.services.drives.connectionOf(drive) === undefined;
   if (isAway) return;
-  await context.install(drive, record, CommandMode.patient).catch(ignoreDrive);
+  await context.install(drive, record, CommandMode.wary).catch(ignoreDrive);
 }
 
 function ignoreDrive(error: unknown): void {

@@ -19,6 +19,7 @@ import {
   type OperationKind,
   type OperationServices,
 } from './context.ts';
+import type { RangeHolds } from './range-holds.ts';
 import { Slots } from './slots.ts';
 import { pause, StoppedError, waitFor } from './waiting.ts';
 
@@ -32,9 +33,11 @@ const RETRY_MS = 1_000;
 
 /** Another operation has the range in hand. */
 export class ConflictingOperationError extends Error {
-  readonly operation: number;
-  constructor(range: RangeId, operation: number) {
-    super(`range ${range} is being changed by operation ${operation}; try again when it has ended`);
+  /** Undefined: a member that failed is being taken out. */
+  readonly operation: number | undefined;
+  constructor(range: RangeId, operation: number | undefined) {
+    const who = operation === undefined ? 'because a drive failed' : `by operation ${operation}`;
+    super(`range ${range} is being changed ${who}; try again when that has ended`);
     this.name = 'ConflictingOperationError';
     this.operation = operation;
   }
@@ -75,7 +78,7 @@ export class Operations {
   readonly #clock: Clock;
   readonly #kinds: ReadonlyMap<string, OperationKind>;
   readonly #slots: Slots = new Slots(RUNNING_MAX);
-  readonly #locks: Map<RangeId, number> = new Map();
+  readonly #holds: RangeHolds;
   readonly #running: Map<number, Promise<void>> = new Map();
   readonly #words: Map<number, string> = new Map();
   readonly #progress: Map<number, OperationProgress> = new Map();
@@ -85,6 +88,7 @@ export class Operations {
   constructor(options: OperationsOptions) {
     this.#options = options;
     this.#clock = options.services.clock;
+    this.#holds = options.services.holds;
     this.#kinds = new Map(options.kinds.map((kind) => [kind.kind, kind]));
     // Every wait of every operation listens to it; that is bounded by the operations themselves.
     setMaxListeners(0, this.#stopping.signal);
@@ -102,7 +106,7 @@ export class Operations {
         { operation: entry.id, kind: entry.kind, step: entry.step },
         'operation goes on where it was',
       );
-      this.#lock(entry);
+      this.#holds.take(entry.ranges, entry.id);
       this.#start(entry.id);
     }
   }
@@ -132,10 +136,10 @@ export class Operations {
         accepted = { ...base, ...request, id, payload };
         draft.putOperation(accepted);
         // Locked before the commit: whoever comes meanwhile must find it so.
-        this.#lock(accepted);
+        this.#holds.take(accepted.ranges, accepted.id);
       });
     } catch (error) {
-      if (accepted !== undefined) this.#unlock(accepted.id);
+      if (accepted !== undefined) this.#holds.release(accepted.id);
       throw error;
     }
     const { id } = accepted as unknown as OperationEntry;
@@ -202,27 +206,19 @@ export class Operations {
   }
 
   #checkFree(range: RangeId): void {
-    const holder = this.#locks.get(range);
-    if (holder !== undefined) throw new ConflictingOperationError(range, holder);
-  }
-
-  #lock(entry: OperationEntry): void {
-    for (const range of entry.ranges) this.#locks.set(range, entry.id);
-  }
-
-  #unlock(id: number): void {
-    for (const [range, holder] of [...this.#locks]) {
-      if (holder === id) this.#locks.delete(range);
+    if (this.#holds.isHeld(range)) {
+      throw new ConflictingOperationError(range, this.#holds.holderOf(range));
     }
   }
 
   /** The operation that has a range in hand. */
   holderOf(range: RangeId): number | undefined {
-    return this.#locks.get(range);
+    return this.#holds.holderOf(range);
   }
 
+  /** True while an operation, or the removal of a failed member, may change the range. */
   isLocked(range: RangeId): boolean {
-    return this.#locks.has(range);
+    return this.#holds.isHeld(range);
   }
 
   #start(id: number): void {
@@ -297,7 +293,7 @@ export class Operations {
     this.#running.delete(id);
     this.#words.delete(id);
     this.#progress.delete(id);
-    this.#unlock(id);
+    this.#holds.release(id);
     this.#wake(id);
   }
 

@@ -24,6 +24,7 @@ import {
   OperationFailedError,
   type OperationKind,
 } from './context.ts';
+import { untilSettled } from './copy-wait.ts';
 import { problemWithGrowth } from './room.ts';
 
 export interface SplitPayload {
@@ -48,9 +49,12 @@ export class SplitRangeOperation implements OperationKind {
 async function accept(context: OperationContext): Promise<void> {
   await context.fault('split.accepted');
   const { range, key: hex } = context.entry.payload as unknown as SplitPayload;
-  const { record } = context.range(range);
   const key =
-    hex === undefined ? await askMiddle(context, record) : new Uint8Array(Buffer.from(hex, 'hex'));
+    hex === undefined
+      ? await context.lent(range, () => askMiddle(context, context.range(range).record))
+      : new Uint8Array(Buffer.from(hex, 'hex'));
+  await untilSettled(context, range);
+  const { record } = context.range(range);
   const isBorder = compareKeys(key, record.start) === 0;
   if (isBorder || !isInside(key, record.start, record.end)) {
     throw new OperationFailedError(
@@ -71,7 +75,7 @@ async function askMiddle(context: OperationContext, record: RangeRecord): Promis
       messages.middleKey,
       request,
       messages.middleKeyAnswer,
-      CommandMode.patient,
+      CommandMode.wary,
     );
     if (key !== undefined) return key;
   } catch (error) {

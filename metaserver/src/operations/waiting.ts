@@ -1,7 +1,6 @@
-// Waiting that ends: for a time, for a drive, or until the server stops.
+// Waiting that ends: for a time, for something to happen, or until the server stops.
 
-import type { Clock, DriveId } from '@piton/protocol';
-import type { DriveConnections } from '../members/drive-connections.ts';
+import type { Clock } from '@piton/protocol';
 
 /** The server stops: the operation stays as it is in the catalog and goes on at the next start. */
 export class StoppedError extends Error {
@@ -52,13 +51,9 @@ export function waitFor(
   });
 }
 
-/** Waits until a drive registers, at most `delayMs`. */
-export function waitForDrive(
-  clock: Clock,
-  drives: DriveConnections,
-  drive: DriveId,
-  delayMs: number,
-  signal: AbortSignal,
-): Promise<boolean> {
-  return waitFor(clock, delayMs, signal, (wake) => drives.whenArrived(drive, wake));
+/** One that stops several. */
+export function listenToAll(...stops: readonly (() => void)[]): () => void {
+  return () => {
+    for (const stop of stops) stop();
+  };
 }

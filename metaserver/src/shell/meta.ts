@@ -15,6 +15,7 @@ import {
 import { DrainDrive } from '../balancer/drain-drive.ts';
 import { OpenDrive } from '../balancer/open-drive.ts';
 import { BalancerRequests } from '../balancer/requests.ts';
+import { Failover } from '../failover/failover.ts';
 import { Dispatch } from '../handlers/dispatch.ts';
 import { RequestCounts } from '../handlers/request-counts.ts';
 import { type HttpServer, startHttp } from '../http/http-server.ts';
@@ -26,8 +27,9 @@ import { Watchers } from '../news/watchers.ts';
 import { Commands } from '../operations/commands.ts';
 import { CreateKeyspace, type PendingPlans } from '../operations/create-keyspace.ts';
 import { DefaultKeyspace } from '../operations/default-keyspace.ts';
-import { MoveRange } from '../operations/move-range.ts';
+import { MoveKind, MoveRange } from '../operations/move-range.ts';
 import { Operations } from '../operations/operations.ts';
+import { RangeHolds } from '../operations/range-holds.ts';
 import { OperationRequests } from '../operations/requests.ts';
 import { Slots } from '../operations/slots.ts';
 import { SplitRangeOperation } from '../operations/split-range.ts';
@@ -102,6 +104,11 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
   const plans: PendingPlans = new Map();
   const commands = new Commands(clock, random, drives);
   const leases = new Leases({ state, clock, drives, commands, log, leaseMs });
+  const holds = new RangeHolds();
+  const watched = { state, clock, drives, statistics, holds, log, fault: settings.faultPoint };
+  const failover = new Failover({ ...settings, ...watched, fencing: leases });
+  // Unlike the fences, operations do not wait for drives that are fenced.
+  const orders = new Commands(clock, random, drives, failover);
   // Asked for when an operation runs: by then everything is there.
   const balancing = () => ({ state, drives, statistics, operations });
   const operations: Operations = new Operations({
@@ -109,14 +116,21 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
       state,
       clock,
       drives,
-      commands,
+      commands: orders,
+      standing: failover,
+      holds,
       syncs,
       fault: settings.faultPoint,
       patienceMs: settings.patienceMs,
       copySlots: slotsByDrive(),
     },
     kinds: [
-      ...[new CreateKeyspace(plans), new SplitRangeOperation(), new MoveRange()],
+      ...[
+        new CreateKeyspace(plans),
+        new SplitRangeOperation(),
+        new MoveRange(),
+        new MoveRange(MoveKind.repair),
+      ],
       ...[new DrainDrive(balancing), new OpenDrive()],
     ],
     log,
@@ -135,7 +149,7 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
   const balancer = new BalancerRequests(balancing());
   const services = {
     ...{ state, clock, log, drives, leases, statistics, operations, requests, syncs, watchers },
-    ...{ balancer, defaultKeyspace, counts, views, leaseMs, heartbeatMs },
+    ...{ failover, orders, balancer, defaultKeyspace, counts, views, leaseMs, heartbeatMs },
   };
   return { ...services, dispatch: new Dispatch(services) };
 }
@@ -167,12 +181,14 @@ async function assemble(
   closers.push(() => parts.watchers.stop());
   closers.push(() => parts.leases.stop());
   closers.push(() => parts.operations.stop());
+  closers.push(() => parts.failover.stop());
   closers.push(() => parts.defaultKeyspace.stop());
   const http = await openHttp(settings, parts);
   if (http !== undefined) closers.push(() => http.close());
   // Before anyone can connect: what was under way has its ranges in hand again.
   parts.leases.start();
   parts.operations.resume();
+  if (settings.failover) parts.failover.start(parts.orders);
   const server = await listen(settings, parts);
   closers.push(() => server.close());
   const { address } = server;

@@ -26,6 +26,12 @@ export interface MetaOptions {
   readonly settleMs?: number | undefined;
   /** How long a step that can be taken back waits for a drive. Default 30 s. */
   readonly patienceMs?: number | undefined;
+  /** Whether drives that do not answer are taken out of their chains. Default false. */
+  readonly failover?: boolean | undefined;
+  /** How long a drive may stay away before others get copies of what it held. Default 10 s. */
+  readonly repairAfterMs?: number | undefined;
+  /** How long a drive may take to come back to a server that has just started. Default: twice the lease, at least 6 s. */
+  readonly startGraceMs?: number | undefined;
   /** A client that missed more changes fetches the index whole. Default 20,000. */
   readonly changesMax?: number | undefined;
   readonly environment?: Environment | undefined;
@@ -48,6 +54,9 @@ export interface MetaSettings {
   readonly drivesExpected: number | undefined;
   readonly settleMs: number;
   readonly patienceMs: number;
+  readonly failover: boolean;
+  readonly repairAfterMs: number;
+  readonly startGraceMs: number;
   readonly changesMax: number;
   readonly environment: Environment;
   readonly log: Log;
@@ -61,6 +70,9 @@ export const DEFAULT_LEASE_MS: number = 3_000;
 const LEASE_MS_MIN = 100;
 const SETTLE_MS = 500;
 const PATIENCE_MS = 30_000;
+export const DEFAULT_REPAIR_AFTER_MS: number = 10_000;
+/** Drives dial a server that was away with pauses of up to five seconds. */
+const START_GRACE_MS_MIN = 6_000;
 const CHANGES_MAX = 20_000;
 
 /** An option that makes no sense. */
@@ -117,6 +129,21 @@ export function settingsFrom(options: MetaOptions): MetaSettings {
         : whole('drivesExpected', drivesExpected, 1, 1_000, 1),
     settleMs: whole('settleMs', options.settleMs, 0, 60_000, SETTLE_MS),
     patienceMs: whole('patienceMs', options.patienceMs, 1, 86_400_000, PATIENCE_MS),
+    failover: options.failover ?? false,
+    repairAfterMs: whole(
+      'repairAfterMs',
+      options.repairAfterMs,
+      0,
+      86_400_000,
+      DEFAULT_REPAIR_AFTER_MS,
+    ),
+    startGraceMs: whole(
+      'startGraceMs',
+      options.startGraceMs,
+      0,
+      3_600_000,
+      Math.max(START_GRACE_MS_MIN, 2 * leaseMs),
+    ),
     changesMax: whole('changesMax', options.changesMax, 0, 1_000_000, CHANGES_MAX),
     environment: options.environment ?? nodeEnvironment,
     log: options.log ?? silentLog,

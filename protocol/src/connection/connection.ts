@@ -96,6 +96,11 @@ export class Connection {
     return this.#link?.bufferedBytes ?? 0;
   }
 
+  /** When anything came from the peer last, on this side's monotonic clock. */
+  get heardAtMs(): number {
+    return this.#lastHeardMs;
+  }
+
   /** Sends the chunks of one frame. Silently dropped when the connection has ended. */
   sendFrame(chunks: readonly Uint8Array[]): void {
     const link = this.#link;

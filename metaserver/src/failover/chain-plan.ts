@@ -1,0 +1,120 @@
+// What the chain of a range should be after members failed or came back. Pure: a chain and what is
+// known of its drives in, the next chain out.
+//
+//   serving  fenced, or its store failed      offline, when another serving member is alive
+//   serving  the only one, and fenced         last: nobody else has every acknowledged write
+//   serving  fenced, like all others          as it is: whoever comes back first goes on, and takes the others out
+//   syncing  fenced                           offline
+//   last     alive again                      serving
+//   offline  not needed: enough others serve  out of the record
+//
+// Invariants: every serving member of the result served before, or was `last`; serving members keep
+// their order; an offline member never serves again without a copy.
+//
+// Not here: who becomes syncing (repair-plan.ts), and that a drive is fenced first (failover.ts).
+
+import { type DriveId, limits, type Member, MemberState } from '@piton/protocol';
+
+/** What is known of drives at one moment. */
+export interface DriveFacts {
+  /** It has no rights until it registers again, and counts as told. */
+  isFenced(drive: DriveId): boolean;
+  /** It is here, was heard of lately, and takes writes. */
+  isAlive(drive: DriveId): boolean;
+  /** It is here, but its store takes no writes any more. It has to be told like any other. */
+  hasFailed(drive: DriveId): boolean;
+}
+
+/** Members of a record: those that hold it, and as many that may come back. */
+const MEMBERS_MAX = 2 * limits.CHAIN_MEMBERS_MAX;
+
+const ORDER: Readonly<Record<MemberState, number>> = {
+  [MemberState.serving]: 0,
+  [MemberState.syncing]: 1,
+  [MemberState.last]: 2,
+  [MemberState.waiting]: 3,
+  [MemberState.offline]: 4,
+};
+
+/** The order of every record: serving members from head to tail, then the others; the order is stable. */
+export function ordered(chain: readonly Member[]): Member[] {
+  const sorted = [...chain].sort((a, b) => ORDER[a.state] - ORDER[b.state]);
+  return sorted.slice(0, MEMBERS_MAX);
+}
+
+export const servingIn = (chain: readonly Member[]): Member[] =>
+  chain.filter(({ state }) => state === MemberState.serving);
+
+/** Away with data that may be of use: what a repair begins with. */
+export const isAside = ({ state }: Member): boolean =>
+  state === MemberState.offline || state === MemberState.waiting;
+
+function become(member: Member, state: MemberState): Member {
+  return { drive: member.drive, state };
+}
+
+/**
+ * The chain that the range should have now; undefined: the one that it has. `isInOperation`: an operation
+ * looks after the syncing member itself.
+ */
+export function nextChain(
+  chain: readonly Member[],
+  replicas: number,
+  facts: DriveFacts,
+  isInOperation: boolean,
+): Member[] | undefined {
+  const serving = servingIn(chain);
+  if (serving.length === 0) return withLastBack(chain, facts);
+  const [only] = serving;
+  if (serving.length === 1 && only !== undefined && facts.isFenced(only.drive)) {
+    return replaced(chain, (member) => member === only, MemberState.last);
+  }
+  return (
+    withoutLost(chain, facts, isInOperation) ?? withoutSpare(chain, replicas, facts, isInOperation)
+  );
+}
+
+function replaced(
+  chain: readonly Member[],
+  isMeant: (member: Member) => boolean,
+  state: MemberState,
+): Member[] {
+  const kept = chain.filter((member) => !isMeant(member));
+  return ordered([...kept, ...chain.filter(isMeant).map((member) => become(member, state))]);
+}
+
+/** The last in-sync member is back: it alone goes on. */
+function withLastBack(chain: readonly Member[], facts: DriveFacts): Member[] | undefined {
+  const last = chain.find(({ state }) => state === MemberState.last);
+  if (last === undefined || !facts.isAlive(last.drive)) return undefined;
+  return replaced(chain, (member) => member === last, MemberState.serving);
+}
+
+function withoutLost(
+  chain: readonly Member[],
+  facts: DriveFacts,
+  isInOperation: boolean,
+): Member[] | undefined {
+  const isLost = ({ drive }: Member): boolean => facts.isFenced(drive) || facts.hasFailed(drive);
+  const serving = servingIn(chain);
+  const remainsAlive = serving.some((member) => !isLost(member) && facts.isAlive(member.drive));
+  const lost = remainsAlive ? serving.filter(isLost) : [];
+  const isGivenUp = ({ drive, state }: Member): boolean =>
+    state === MemberState.syncing && facts.isFenced(drive) && (!isInOperation || lost.length > 0);
+  const leaving = [...lost, ...chain.filter(isGivenUp)];
+  if (leaving.length === 0) return undefined;
+  return replaced(chain, (member) => leaving.includes(member), MemberState.offline);
+}
+
+/** Enough members serve, and all of them are well: nobody needs the old copies. */
+function withoutSpare(
+  chain: readonly Member[],
+  replicas: number,
+  facts: DriveFacts,
+  isInOperation: boolean,
+): Member[] | undefined {
+  const serving = servingIn(chain);
+  if (isInOperation || serving.length < replicas || !chain.some(isAside)) return undefined;
+  if (!serving.every(({ drive }) => facts.isAlive(drive))) return undefined;
+  return chain.filter((member) => !isAside(member));
+}

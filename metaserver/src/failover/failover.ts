@@ -1,0 +1,205 @@
+// From "a drive does not answer" to chains that go on without it.
+//
+//   detector   who is lost
+//   fencing    its rights are taken away, and the lease is waited out
+//   keeper     it leaves every chain in which another serving member is alive
+//   repair     other drives get the copies that are missing
+//
+// Here the four are tied together, and here is what others may ask about a drive. A drive that comes back
+// registers; from that moment it is alive again, at whatever point the rest just was.
+
+import type { Clock, DriveId, Heartbeat, RangeId, Timer } from '@piton/protocol';
+import type { Fencing } from '../leases/fencing.ts';
+import type { DriveConnections } from '../members/drive-connections.ts';
+import type { Statistics } from '../members/statistics.ts';
+import type { Commands } from '../operations/commands.ts';
+import type { FaultHook } from '../operations/fault-points.ts';
+import type { RangeHolds } from '../operations/range-holds.ts';
+import { pause, StoppedError } from '../operations/waiting.ts';
+import { type Log, reasonOf } from '../shell/log.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
+import { DriveState } from '../state/entries.ts';
+import { ChainKeeper } from './chain-keeper.ts';
+import type { DriveFacts } from './chain-plan.ts';
+import { Condition, Detector } from './detector.ts';
+import { DoubtListeners, type Standing } from './standing.ts';
+
+export interface FailoverParts {
+  readonly state: ClusterState;
+  readonly clock: Clock;
+  readonly drives: DriveConnections;
+  readonly statistics: Statistics;
+  readonly holds: RangeHolds;
+  readonly fencing: Fencing;
+  readonly fault: FaultHook;
+  readonly log: Log;
+  readonly leaseMs: number;
+  readonly startGraceMs: number;
+}
+
+/** Everything is looked at again this often, in case an event was missed. */
+const SWEEP_MS = 5_000;
+const FENCE_RETRY_MS = 1_000;
+
+export class Failover implements Standing, DriveFacts {
+  readonly #parts: FailoverParts;
+  readonly #detector: Detector;
+  readonly #doubts: DoubtListeners = new DoubtListeners();
+  readonly #fencing: Map<DriveId, Promise<void>> = new Map();
+  readonly #failed: Set<DriveId> = new Set();
+  readonly #stopping: AbortController = new AbortController();
+  #keeper: ChainKeeper | undefined;
+  #timer: Timer | undefined;
+
+  constructor(parts: FailoverParts) {
+    this.#parts = parts;
+    this.#detector = new Detector({
+      ...parts,
+      watched: () => this.#watched(),
+      heardOf: (drive) => parts.fencing.heardOf(drive),
+      suspected: (drive) => this.#suspected(drive),
+      lost: (drive) => this.#lost(drive),
+    });
+  }
+
+  /** Before anyone can connect. `commands` must ask this object how drives stand. */
+  start(commands: Commands): void {
+    const { state } = this.#parts;
+    const { signal } = this.#stopping;
+    const changed = (): void => {};
+    this.#keeper = new ChainKeeper({ ...this.#parts, commands, facts: this, signal, changed });
+    this.#keeper.consider(unsettledIn(state));
+    // An earlier life persisted the fence; whether it waited the lease out is not known.
+    for (const { id, state: how } of state.drives.values()) {
+      if (how === DriveState.fenced) this.#fence(id);
+    }
+    this.#detector.start();
+    this.#sweepLater();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#detector.stop();
+    this.#timer?.cancel();
+    await Promise.all([...this.#fencing.values(), this.#keeper?.stop()]);
+  }
+
+  /** The drive has registered: the catalog says that it is a member, and its answer is on its way. */
+  arrived(drive: DriveId): void {
+    this.#detector.cameBack(drive);
+    this.#considerRangesOf(drive);
+  }
+
+  /** A heartbeat has come. */
+  reported({ drive }: Heartbeat): void {
+    const hadFailed = this.#failed.has(drive);
+    if (this.hasFailed(drive) === hadFailed) return;
+    if (hadFailed) this.#failed.delete(drive);
+    else this.#failed.add(drive);
+    this.#considerRangesOf(drive);
+  }
+
+  isFenced(drive: DriveId): boolean {
+    return this.#parts.fencing.isFenced(drive);
+  }
+
+  isSuspected(drive: DriveId): boolean {
+    return this.isFenced(drive) || this.#detector.conditionOf(drive) !== Condition.heard;
+  }
+
+  isAlive(drive: DriveId): boolean {
+    const isHere = this.#parts.drives.connectionOf(drive) !== undefined;
+    return isHere && !this.isSuspected(drive) && !this.hasFailed(drive);
+  }
+
+  hasFailed(drive: DriveId): boolean {
+    const { drives, state } = this.#parts;
+    if (drives.connectionOf(drive) === undefined) return false;
+    const report = drives.report(drive);
+    const isOfThisLife = report?.incarnation === state.drives.get(drive)?.incarnation;
+    return report?.storeFailed === true && isOfThisLife;
+  }
+
+  conditionOf(drive: DriveId): Condition {
+    return this.#detector.conditionOf(drive);
+  }
+
+  whenDoubted(drive: DriveId, wake: () => void): () => void {
+    return this.#doubts.listen(drive, wake);
+  }
+
+  /** Drives that hold something, and are not fenced already. */
+  *#watched(): Iterable<DriveId> {
+    const { state } = this.#parts;
+    for (const id of state.drives.keys()) {
+      if (state.shareOf(id).ranges.size > 0 && !this.isFenced(id)) yield id;
+    }
+  }
+
+  #suspected(drive: DriveId): void {
+    this.#parts.log.warn({ drive }, 'drive is not heard of, asking its witnesses');
+    this.#doubts.tell(drive);
+  }
+
+  #lost(drive: DriveId): void {
+    this.#parts.log.warn({ drive }, 'drive is lost, taking its rights away');
+    this.#fence(drive);
+  }
+
+  #fence(drive: DriveId): void {
+    if (this.#fencing.has(drive)) return;
+    const running = this.#runFence(drive).finally(() => this.#fencing.delete(drive));
+    this.#fencing.set(drive, running);
+  }
+
+  async #runFence(drive: DriveId): Promise<void> {
+    const { fencing, clock, log } = this.#parts;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        const outcome = await fencing.fence(drive, signal);
+        if (outcome === 'fenced' && this.isFenced(drive)) this.#fenced(drive);
+        else this.#detector.falseAlarm(drive);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        log.error({ drive, reason: reasonOf(error) }, 'drive could not be fenced, trying again');
+      }
+      await pause(clock, FENCE_RETRY_MS, signal).catch(ignoreStop);
+    }
+  }
+
+  #fenced(drive: DriveId): void {
+    const { drives, statistics, state, log } = this.#parts;
+    const ranges = state.shareOf(drive).ranges.size;
+    log.warn({ drive, ranges }, 'drive is fenced, its ranges go on without it');
+    // Whoever it was, it has to register before it is heard again.
+    drives.expel(drive, 'this drive was taken for dead: register again');
+    statistics.forget(drive);
+    this.#doubts.tell(drive);
+    this.#considerRangesOf(drive);
+  }
+
+  #considerRangesOf(drive: DriveId): void {
+    this.#keeper?.consider(this.#parts.state.shareOf(drive).ranges);
+  }
+
+  #sweepLater(): void {
+    this.#timer = this.#parts.clock.setTimer(SWEEP_MS, () => {
+      for (const id of this.#parts.state.drives.keys()) {
+        if (this.isFenced(id) || this.hasFailed(id)) this.#considerRangesOf(id);
+      }
+      this.#sweepLater();
+    });
+  }
+}
+
+function* unsettledIn(state: ClusterState): Iterable<RangeId> {
+  for (const { record, published } of state.ranges.values()) {
+    if (published !== undefined && published.epoch !== record.epoch) yield record.id;
+  }
+}
+
+function ignoreStop(error: unknown): void {
+  if (!(error instanceof StoppedError)) throw error;
+}

@@ -1,0 +1,102 @@
+// What a chain becomes when drives fail and come back: each rule, and each refusal to act.
+
+import { type DriveId, type Member, MemberState } from '@piton/protocol';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type DriveFacts, nextChain, ordered } from '../../src/failover/chain-plan.ts';
+
+const test = suite('chain plan');
+
+const LETTERS: Readonly<Record<string, MemberState>> = {
+  '': MemberState.serving,
+  '+': MemberState.syncing,
+  '~': MemberState.waiting,
+  '!': MemberState.last,
+  '-': MemberState.offline,
+};
+
+/** `A B+ C-`: A serves, B syncs, C is offline. */
+function chain(text: string): Member[] {
+  return text.split(' ').map((word) => ({
+    drive: word.slice(0, 1) as DriveId,
+    state: LETTERS[word.slice(1)] as MemberState,
+  }));
+}
+
+function textOf(members: readonly Member[] | undefined): string | undefined {
+  const signs = new Map(Object.entries(LETTERS).map(([sign, state]) => [state, sign]));
+  return members?.map(({ drive, state }) => `${drive}${signs.get(state)}`).join(' ');
+}
+
+/** `A alive, B fenced, C failed`; who is not named is silent: neither alive nor fenced. */
+function facts(text: string): DriveFacts {
+  const words = new Map(text.split(', ').map((part) => part.split(' ') as [string, string]));
+  const is = (word: string) => (drive: DriveId) => words.get(drive) === word;
+  return { isAlive: is('alive'), isFenced: is('fenced'), hasFailed: is('failed') };
+}
+
+function next(before: string, known: string, replicas = 3, isInOperation = false) {
+  return textOf(nextChain(chain(before), replicas, facts(known), isInOperation));
+}
+
+test('a fenced member goes to the end as offline, the others keep their order', () => {
+  assert.is(next('A B C', 'A fenced, B alive, C alive'), 'B C A-');
+  assert.is(next('A B C', 'A alive, B fenced, C alive'), 'A C B-');
+  assert.is(next('A B C', 'A alive, B alive, C fenced'), 'A B C-');
+});
+
+test('two at once leave in one step', () => {
+  assert.is(next('A B C', 'A fenced, B alive, C fenced'), 'B A- C-');
+});
+
+test('nobody is taken out who is only silent', () => {
+  assert.is(next('A B C', 'A alive, B alive'), undefined);
+});
+
+test('while no other serving member is alive the chain stays as it is', () => {
+  assert.is(next('A B C', 'A fenced, B fenced, C fenced'), undefined);
+  assert.is(next('A B C', 'A fenced, B fenced'), undefined);
+  assert.is(next('A B', 'A fenced, B failed'), undefined);
+});
+
+test('of several that went together, whoever comes back first takes the others out', () => {
+  assert.is(next('A B C', 'A fenced, B alive, C fenced'), 'B A- C-');
+});
+
+test('the last in-sync member is marked, and only it brings the range back', () => {
+  assert.is(next('A B-', 'A fenced, B fenced'), 'A! B-');
+  assert.is(next('A! B-', 'A fenced, B alive'), undefined);
+  assert.is(next('A! B-', 'B alive'), undefined);
+  assert.is(next('A! B-', 'A alive, B fenced'), 'A B-');
+});
+
+test('an offline member never serves by itself, whoever is gone', () => {
+  assert.is(next('A B- C-', 'B alive, C alive'), undefined);
+  assert.is(next('A B~', 'A fenced, B alive'), 'A! B~');
+});
+
+test('a failed store leaves like a dead drive when another is alive, and stays when it is alone', () => {
+  assert.is(next('A B', 'A failed, B alive', 2), 'B A-');
+  assert.is(next('A B-', 'A failed, B alive', 2), undefined);
+});
+
+test('a fenced syncing member is given up, unless an operation looks after it', () => {
+  assert.is(next('A B C+', 'A alive, B alive, C fenced'), 'A B C-');
+  assert.is(next('A B C+', 'A alive, B alive, C fenced', 3, true), undefined);
+  assert.is(next('A B C+', 'A alive, B fenced, C fenced', 3, true), 'A B- C-');
+  assert.is(next('A B C+', 'A alive, B fenced, C alive', 3, true), 'A C+ B-');
+});
+
+test('copies that nobody needs leave the record, when all that serve are alive', () => {
+  assert.is(next('A B C D-', 'A alive, B alive, C alive'), 'A B C');
+  assert.is(next('A B C D-', 'A alive, B alive'), undefined);
+  assert.is(next('A B D-', 'A alive, B alive, D alive'), undefined);
+  assert.is(next('A B C D-', 'A alive, B alive, C alive', 3, true), undefined);
+});
+
+test('serving members come first, and a record names ten at most', () => {
+  assert.is(textOf(ordered(chain('A- B C+ D! E'))), 'B E C+ D! A-');
+  assert.is(ordered(chain('A B C- D- E- F- G- H- I- J- K- L-')).length, 10);
+});
+
+test.run();
