@@ -4,7 +4,13 @@
 // connection. A second connection of the same drive replaces the first: the drive has dialled again.
 // Nothing here is persisted: after a restart every drive registers again.
 
-import { type Clock, type Connection, type DriveId, type Incarnation, Status } from '@piton/protocol';
+import {
+  type Clock,
+  type Connection,
+  type DriveId,
+  type Incarnation,
+  Status,
+} from '@piton/protocol';
 
 /** What the last heartbeat said about the drive as a whole. */
 export interface DriveReport {
