@@ -57,8 +57,9 @@ export class Committer {
    */
   forget(replica: Replica): void {
     this.#waiting.delete(replica);
-    for (const { record, appended } of replica.pending) {
+    for (const { record, appended, place } of replica.pending) {
       if (record !== undefined && appended !== undefined) this.#store.apply(record, appended);
+      else this.#store.settle(place);
     }
   }
 
@@ -101,6 +102,9 @@ export class Committer {
       }
       replica.counters.writes++;
       replica.counters.writtenBytes += record.key.length + record.value.length;
+    } else {
+      // It was replayed, and is visible since; now the saved state counts it too.
+      this.#store.settle(write.place);
     }
     if (write.waiter !== undefined) this.#replies.result(write.waiter, write.result);
     write.waiter = undefined;

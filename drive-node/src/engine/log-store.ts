@@ -106,6 +106,10 @@ export class LogStore implements Store {
     this.#parts.unapplied.settle(appended.place);
   }
 
+  settle(place: Place): void {
+    this.#parts.unapplied.settle(place);
+  }
+
   get(
     namespace: Namespace,
     key: Uint8Array,

@@ -118,6 +118,9 @@ export class MemoryStore implements Store {
     this.#liveBytes += bytesOf(kept.record);
   }
 
+  /** Nothing is ever replayed. */
+  settle(): void {}
+
   get(namespace: Namespace, key: Uint8Array): StoredRecord | undefined {
     this.#checkOpen();
     const entry = this.#tables.get(namespace)?.find(key);

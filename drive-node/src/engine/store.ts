@@ -142,9 +142,10 @@ export interface Owner {
   recover(recovery: Recovery): void;
   /**
    * Called on open for each record behind the checkpoint, in log order, after the store has
-   * applied it. Idempotent: a record that the saved state already knows may come again.
+   * applied it. Idempotent: a record that the saved state already knows may come again. True: the
+   * owner is not done with the record, so it has to come again until `Store.settle` is called.
    */
-  replay(record: LogRecord, place: Place, era: number): void;
+  replay(record: LogRecord, place: Place, era: number): boolean;
   /** Called when a checkpoint is taken: everything of the owner that only the log knows, bounded. */
   save(): Uint8Array;
 }
@@ -193,6 +194,9 @@ export interface Store {
    * records too: the log is replayed, and kept, from the oldest record that was not applied.
    */
   apply(record: LogRecord, appended: Appended): void;
+
+  /** The owner is done with a record of which its `replay` said that it is not. */
+  settle(place: Place): void;
 
   /**
    * The visible record of a key. What is in memory is answered at once; a promise means a cold

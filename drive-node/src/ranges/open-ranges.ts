@@ -16,6 +16,6 @@ export async function openRanges(
   const recovery = new RangeRecovery(() => routes.replicas.values());
   const store = await openStore(recovery);
   const nowMs = options.environment.clock.nowMs();
-  const rebuilt = recovery.rebuild(store.states, options.drive, nowMs);
+  const rebuilt = recovery.rebuild(store, options.drive, nowMs);
   return new RangeHost(options, store, routes, rebuilt);
 }

@@ -5,7 +5,7 @@
 // they are (chain/resume.ts), and a tail commits all it has.
 
 import { packValue, type RangeId, unpackValue } from '@piton/protocol';
-import type { LogRecord, Owner, Place, Recovery } from '../engine/store.ts';
+import type { LogRecord, Owner, Place, Recovery, Store } from '../engine/store.ts';
 import { type Hosting, hostingsIn } from './hosting.ts';
 import { Replica } from './replica.ts';
 import { bucketOf, resultOf } from './write.ts';
@@ -41,9 +41,10 @@ export class RangeRecovery implements Owner {
     }
   }
 
-  replay(record: LogRecord, place: Place): void {
+  /** Until it is committed again a record must be replayed: the saved state does not count it. */
+  replay(record: LogRecord, place: Place): boolean {
     // A copied entry has no session and an old number: it is data, not history.
-    if (record.session === undefined) return;
+    if (record.session === undefined) return false;
     const isSmall = record.value.length <= 8;
     const kept: LogRecord = {
       ...record,
@@ -53,6 +54,7 @@ export class RangeRecovery implements Owner {
     const list = this.#replayed.get(record.namespace);
     if (list === undefined) this.#replayed.set(record.namespace, [{ record: kept, place }]);
     else list.push({ record: kept, place });
+    return true;
   }
 
   save(): Uint8Array {
@@ -65,19 +67,29 @@ export class RangeRecovery implements Owner {
 
   /** The copies that the device holds, with their sessions and their unacknowledged writes. */
   rebuild(
-    states: ReadonlyMap<string, Uint8Array>,
+    store: Pick<Store, 'states' | 'settle'>,
     self: Replica['self'],
     nowMs: number,
   ): { replicas: Replica[]; gone: Hosting[] } {
     const replicas: Replica[] = [];
     const gone: Hosting[] = [];
-    for (const hosting of hostingsIn(states).values()) {
+    for (const hosting of hostingsIn(store.states).values()) {
       if (hosting.isGone) gone.push(hosting);
       else replicas.push(this.#rebuildOne(hosting, self, nowMs));
     }
+    this.#settleCommitted(store, replicas);
     this.#replayed = new Map();
     this.#saved = new Map();
     return { replicas, gone };
+  }
+
+  /** What is pending again is settled by its commit; everything else is settled now. */
+  #settleCommitted(store: Pick<Store, 'settle'>, replicas: readonly Replica[]): void {
+    const pending = new Set<Place>();
+    for (const replica of replicas) for (const { place } of replica.pending) pending.add(place);
+    for (const list of this.#replayed.values()) {
+      for (const { place } of list) if (!pending.has(place)) store.settle(place);
+    }
   }
 
   #rebuildOne(hosting: Hosting, self: Replica['self'], nowMs: number): Replica {

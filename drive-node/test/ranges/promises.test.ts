@@ -229,6 +229,7 @@ async function replayedBy(world: World, name: string): Promise<number> {
         recover() {},
         replay() {
           count++;
+          return false;
         },
         save: () => new Uint8Array(0),
       },

@@ -95,7 +95,7 @@ export class FakeRanges implements Ranges {
 /** Opens fake ranges over the store that the shell was told to use, and hands them to the test. */
 export function fakeRanges(made: (ranges: FakeRanges) => void = () => {}): OpenRanges {
   return async (options, openStore) => {
-    const owner = { recover() {}, replay() {}, save: () => new Uint8Array(0) };
+    const owner = { recover() {}, replay: () => false, save: () => new Uint8Array(0) };
     await openStore(owner);
     const ranges = new FakeRanges(options);
     made(ranges);

@@ -217,9 +217,17 @@ class Replay {
   }
 
   #tellOwner(view: RecordView, position: number): void {
-    const { owner, hasCheckpoint } = this.#parts;
+    const { owner, hasCheckpoint, segments, unapplied } = this.#parts;
     if (owner === undefined || (view.isCopy && hasCheckpoint)) return;
-    owner.replay(view.toRecord(), position as Place, view.drops);
+    if (!owner.replay(view.toRecord(), position as Place, view.drops)) return;
+    const end = position + segments.paddedBytes(view.length);
+    unapplied.add(
+      position,
+      end,
+      view.namespace,
+      view.rangeId,
+      view.kind === RecordKind.sessionOnly,
+    );
   }
 
   #addKey(view: RecordView, position: number): void {

@@ -65,14 +65,17 @@ export class RememberingOwner implements Owner {
   readonly places: Place[] = [];
   readonly eras: number[] = [];
   state: Uint8Array = new Uint8Array(0);
+  /** Whether replayed records have to come again until they are settled. */
+  keepsReplayed = false;
 
   recover(recovery: Recovery): void {
     this.recovery = recovery;
   }
-  replay(record: LogRecord, place: Place, era: number): void {
+  replay(record: LogRecord, place: Place, era: number): boolean {
     this.eras.push(era);
     this.replayed.push({ ...record, key: record.key.slice(), value: record.value.slice() });
     this.places.push(place);
+    return this.keepsReplayed;
   }
   save(): Uint8Array {
     return this.state;
