@@ -4,7 +4,8 @@
 export type { Disk } from './engine/disk/disk.ts';
 export { MemoryDisk } from './engine/disk/memory-disk.ts';
 export { openLogStore } from './engine/open-log-store.ts';
-export type { Store } from './engine/store.ts';
+export type { ScanEntry, Store } from './engine/store.ts';
+export { type Hosting, hostingsIn } from './ranges/hosting.ts';
 export { type Drive, startDrive } from './shell/drive.ts';
 export { DriveError, type DriveErrorCode } from './shell/failures.ts';
 export type { Log } from './shell/observation/log.ts';

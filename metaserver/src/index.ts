@@ -4,7 +4,14 @@ export { FAULT_POINTS } from './operations/fault-points.ts';
 export type { Log } from './shell/log.ts';
 export { type Meta, startMeta } from './shell/meta.ts';
 export { MetaOptionError, type MetaOptions } from './shell/options.ts';
-export type { Catalog } from './state/catalog.ts';
+export type {
+  Catalog,
+  CatalogChange,
+  CatalogCondition,
+  CatalogEntry,
+  CatalogNews,
+  CommitResult,
+} from './state/catalog.ts';
 export { CatalogError } from './state/catalog.ts';
 export { MemoryCatalog } from './state/memory-catalog.ts';
 export type { KeyJson } from './views/key-json.ts';

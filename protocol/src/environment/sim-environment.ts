@@ -179,6 +179,16 @@ export class SimWorld implements LinkWorld, WorldTime {
     for (const pair of this.#links) if (pair.joins(a, b)) pair.stall(this.#nowMs + forMs);
   }
 
+  /**
+   * On every link of two hosts one end is told that it broke; what it had sent still arrives, late. So
+   * a request that is sent again on a new link meets its own older copy.
+   */
+  breakHalf(a: string, b: string, lateMs: number): void {
+    for (const pair of [...this.#links]) {
+      if (pair.joins(a, b)) pair.breakHalf(this.#random() < 0.5, lateMs);
+    }
+  }
+
   /** The process of this host stops, as by SIGSTOP; its system still takes bytes for it. */
   pause(host: string): void {
     this.#processOf(host).pause();

@@ -61,6 +61,17 @@ export class SimPair {
     this.far.fail();
   }
 
+  /**
+   * One end believes that the connection broke, and forgets it. What it had sent before arrives at the
+   * other end all the same, late, as after a device in between that lost its memory.
+   */
+  breakHalf(isNear: boolean, lateMs: number): void {
+    const [told, other] = isNear ? [this.near, this.far] : [this.far, this.near];
+    other.receive(undefined);
+    other.stall(this.#world.nowMs + lateMs);
+    told.fail();
+  }
+
   /** A process has died, and its system closes what it had open. */
   abandonedBy(process: SimProcess, losesBytes: boolean): void {
     for (const end of [this.near, this.far]) {

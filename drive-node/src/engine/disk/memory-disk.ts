@@ -70,6 +70,11 @@ export class MemoryDisk implements Disk {
     return used;
   }
 
+  /** Writes whose promise is pending. */
+  get underWayCount(): number {
+    return this.#underWay.size;
+  }
+
   /** Power cut: returns with what the device happened to keep. Open files become useless. */
   crash(): void {
     this.#life++;
