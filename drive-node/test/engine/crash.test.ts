@@ -17,11 +17,18 @@ const FIRST_SEED = Number(process.env['PITON_CRASH_FIRST_SEED'] ?? 1);
 
 /** Zeros behind each record of the first test; a record is whole without them. */
 const PADDING = 4;
+const UNIT_BYTES = 8;
 
 const OPTIONS = { directory: '/data', clock, random, identity, cacheBytes: 1 };
 
 function open(disk: MemoryDisk): Promise<Store> {
   return openLogStore({ ...OPTIONS, disk });
+}
+
+/** Where the records of a segment end and the zeros begin that make room for more. */
+function recordsEnd(content: Uint8Array): number {
+  const last = content.findLastIndex((byte) => byte !== 0);
+  return Math.ceil((last + 1) / UNIT_BYTES) * UNIT_BYTES;
 }
 
 test(
@@ -35,7 +42,7 @@ test(
     for (let number = 0; number < 8; number++) ends.push(scribe.put(`k${number}`, `v${number}`));
     await durable(store);
     const path = disk.paths().find((name) => name.endsWith('.log')) as string;
-    const size = disk.peek(path).length;
+    const size = recordsEnd(disk.peek(path));
     const base = (ends[7] as number) - size;
     for (let cut = (ends[0] as number) - base - PADDING - 1; cut <= size; cut++) {
       const torn = disk.clone();
@@ -48,6 +55,58 @@ test(
       await again.close();
     }
     await store.close();
+  }),
+);
+
+test(
+  'zeros behind the records are room: the same segment goes on after a kill and is cut at a close',
+  deadline(10_000, async () => {
+    const disk = new MemoryDisk();
+    let store = await open(disk);
+    const namespace = store.createNamespace();
+    for (let round = 1; round <= 3; round++) {
+      const scribe = new Scribe(store, namespace);
+      scribe.sequence = round * 10;
+      scribe.put(`k${round}`, 'v');
+      await durable(store);
+      const segments = disk.paths().filter((name) => name.endsWith('.log'));
+      assert.is(segments.length, 1, 'nothing was torn, so no segment is given up');
+      const content = disk.peek(segments[0] as string);
+      assert.is(content.length % (256 * 1024), 0, 'the file is longer than its records');
+      disk.processCrash();
+      await store.close().catch(() => undefined);
+      store = await open(disk);
+      assert.is((await scanAll(store, namespace)).length, round);
+    }
+    await store.close();
+    const path = disk.paths().find((name) => name.endsWith('.log')) as string;
+    const content = disk.peek(path);
+    assert.ok(content.length < 4096, 'a store that was closed leaves no zeros');
+    assert.is(content.length, recordsEnd(content));
+  }),
+);
+
+test(
+  'a file of zeros only behind a torn record is cut, and the segment is given up',
+  deadline(10_000, async () => {
+    const disk = new MemoryDisk();
+    const store = await open(disk);
+    const namespace = store.createNamespace();
+    const scribe = new Scribe(store, namespace);
+    scribe.put('a', 'one');
+    scribe.put('b', 'two');
+    await durable(store);
+    const path = disk.paths().find((name) => name.endsWith('.log')) as string;
+    disk.damage(path, recordsEnd(disk.peek(path)) - UNIT_BYTES);
+    disk.processCrash();
+    await store.close().catch(() => undefined);
+    const again = await open(disk);
+    assert.equal(await scanAll(again, namespace), ['a=one']);
+    new Scribe(again, namespace).put('c', 'three');
+    await durable(again);
+    assert.is(disk.paths().filter((name) => name.endsWith('.log')).length, 2);
+    assert.equal(await scanAll(again, namespace), ['a=one', 'c=three']);
+    await again.close();
   }),
 );
 

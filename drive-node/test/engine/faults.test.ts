@@ -123,18 +123,35 @@ test(
     scribe.put('a', 'one');
     await durable(store);
     disk.capacityBytes = disk.usedBytes;
-    const end = scribe.put('b', 'two');
+    // More than the room that the file of the log has already.
+    const large = 'two'.padEnd(300_000);
+    const end = scribe.put('b', large);
     await new Promise((resolve) => setTimeout(resolve, 50));
     assertCode(() => scribe.put('c', 'three'), 'no-space');
     assert.ok(store.statistics().isFull);
     scribe.delete('a');
     assert.is(await read(store, namespace, 'a'), undefined, 'deletes go on');
-    assert.is(await read(store, namespace, 'b'), 'two', 'reads go on');
+    assert.is(await read(store, namespace, 'b'), large, 'reads go on');
     assert.ok(store.durablePosition < end, 'nothing is claimed durable');
     disk.capacityBytes = Number.MAX_SAFE_INTEGER;
     await durable(store);
     scribe.put('c', 'three');
-    assert.equal(await scanAll(store, namespace), ['b=two', 'c=three']);
+    assert.equal(await scanAll(store, namespace), [`b=${large}`, 'c=three']);
+    await store.close();
+  }),
+);
+
+test(
+  'a device without room for zeros takes the records alone',
+  deadline(10_000, async () => {
+    const disk = new MemoryDisk();
+    const { store } = await open(disk);
+    const namespace = store.createNamespace();
+    disk.capacityBytes = disk.usedBytes + 4096;
+    new Scribe(store, namespace).put('a', 'one');
+    await durable(store);
+    assert.ok(disk.usedBytes <= disk.capacityBytes);
+    assert.equal(await scanAll(store, namespace), ['a=one']);
     await store.close();
   }),
 );

@@ -106,11 +106,13 @@ export class ColdReader {
   }
 }
 
+/** Behind what is written may lie zeros that are written over while the block is read. */
 function requestOf(want: Want): BlockRequest {
+  const offset = want.number * BLOCK_BYTES;
   return {
     segment: want.segment,
-    offset: want.number * BLOCK_BYTES,
-    bytes: BLOCK_BYTES,
+    offset,
+    bytes: Math.max(0, Math.min(BLOCK_BYTES, want.segment.writtenBytes - offset)),
     target: want.block * BLOCK_BYTES,
   };
 }

@@ -12,8 +12,12 @@ export interface DiskFile {
   read(target: Uint8Array, offset: number): Promise<number>;
   /** `data` must not change until the promise settles. */
   write(data: Uint8Array, offset: number): Promise<void>;
-  /** Like `write`, and these bytes (not what was written before) are on the device afterwards. */
-  writeFlushed(data: Uint8Array, offset: number): Promise<void>;
+  /**
+   * Like `write`, and these bytes (not what was written before) are on the device afterwards. With
+   * `zeroBytes` so many zeros follow: a later write in their place changes nothing about the file,
+   * so the device is spared to note a new length.
+   */
+  writeFlushed(data: Uint8Array, offset: number, zeroBytes?: number): Promise<void>;
   /** Everything whose `write` had settled before the call is on the device afterwards. */
   flush(): Promise<void>;
   truncate(bytes: number): Promise<void>;

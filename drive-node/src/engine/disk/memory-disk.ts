@@ -1,9 +1,9 @@
 // A device in memory that fails the way devices fail, under a seed.
 //
 // Every file remembers what is on the device and which writes are only with the operating system.
-// `crash` forgets the process: each unflushed write then arrived whole, in part (cut at any byte)
-// or not at all, in any combination, and so did each unsynced creation, rename and removal.
-// `processCrash` is the kinder one: only the process died, everything written is there. What was
+// `crash` forgets the process: each unflushed write then arrived whole, in part (cut at any byte, or
+// some sectors of it) or not at all, in any combination, and so did each unsynced creation, rename
+// and removal. `processCrash` is the kinder one: only the process died, everything written is there. What was
 // under way in that moment arrived whole, in part or not at all with both of them.
 //
 // Faults are named: `failFlushes`, `capacityBytes` (ENOSPC above), `delay`, `damage`.
@@ -30,6 +30,9 @@ interface Content {
 interface Entry {
   content: Content;
 }
+
+/** What a device writes whole or not at all. */
+const SECTOR_BYTES = 512;
 
 const systemError = (code: string, path: string): Error =>
   Object.assign(new Error(`${code}: ${path}`), { code });
@@ -219,7 +222,8 @@ export class MemoryDisk implements Disk {
         larger.set(kept);
         kept = larger;
       }
-      kept.set(data.subarray(0, length), offset);
+      if (this.#random() < 0.7) kept.set(data.subarray(0, length), offset);
+      else this.#keepSectors(kept, offset, data.subarray(0, length));
     }
     content.current = kept;
     content.bytes = kept.length;
@@ -232,6 +236,17 @@ export class MemoryDisk implements Disk {
     const dice = this.#random();
     if (dice < 0.3) return 0;
     return dice < 0.6 ? data.length : Math.floor(this.#random() * data.length);
+  }
+
+  /** The device had written some sectors, in an order of its own; the length was noted before. */
+  #keepSectors(kept: Uint8Array, offset: number, data: Uint8Array): void {
+    let done = 0;
+    while (done < data.length) {
+      const bytes = SECTOR_BYTES - ((offset + done) % SECTOR_BYTES);
+      const sector = data.subarray(done, done + bytes);
+      if (this.#random() < 0.5) kept.set(sector, offset + done);
+      done += sector.length;
+    }
   }
 
   #file(path: string, content: Content): DiskFile {
@@ -269,8 +284,10 @@ export class MemoryDisk implements Disk {
         return end - offset;
       },
       write: take,
-      writeFlushed: async (data, offset) => {
-        await take(data, offset);
+      writeFlushed: async (data, offset, zeroBytes = 0) => {
+        const padded = new Uint8Array(data.length + zeroBytes);
+        padded.set(data);
+        await take(padded, offset);
         flush(1);
       },
       flush: async () => {

@@ -5,7 +5,7 @@
 // open exclusively: the kernel releases it when the process dies, and SQLite also refuses a second
 // owner inside the same process.
 
-import { constants, read as readAt, write as writeAt } from 'node:fs';
+import { constants, read as readAt, write as writeAt, writev as writePiecesAt } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
 import SqliteDatabase from 'better-sqlite3';
 import { type Disk, type DiskFile, type DiskLock, diskErrorCode, type OpenMode } from './disk.ts';
@@ -31,6 +31,42 @@ function writeAll(descriptor: number, data: Uint8Array, offset: number): Promise
     };
     step(0);
   });
+}
+
+/** The bytes and some zeros behind them, in one call where the system takes them at once. */
+function writeWithZeros(
+  descriptor: number,
+  data: Uint8Array,
+  zeroBytes: number,
+  offset: number,
+): Promise<void> {
+  const zeros = zerosOf(zeroBytes);
+  return new Promise((resolve, reject) => {
+    writePiecesAt(descriptor, [data, zeros], offset, (error, written) => {
+      if (error !== null) reject(error);
+      else if (written === data.length + zeroBytes) resolve();
+      else resolve(writeRest(descriptor, data, zeros, offset, written));
+    });
+  });
+}
+
+async function writeRest(
+  descriptor: number,
+  data: Uint8Array,
+  zeros: Uint8Array,
+  offset: number,
+  written: number,
+): Promise<void> {
+  const rest = data.subarray(Math.min(written, data.length));
+  await writeAll(descriptor, rest, offset + data.length - rest.length);
+  await writeAll(descriptor, zeros, offset + data.length);
+}
+
+let zeroPage: Uint8Array = new Uint8Array(0);
+
+function zerosOf(bytes: number): Uint8Array {
+  if (bytes > zeroPage.length) zeroPage = new Uint8Array(bytes);
+  return zeroPage.subarray(0, bytes);
 }
 
 /** Resolves with the bytes that were there; fewer than asked only at the end of the file. */
@@ -68,10 +104,12 @@ class NodeFile implements DiskFile {
     return this.#counted(() => writeAll(this.#handle.fd, data, offset));
   }
 
-  async writeFlushed(data: Uint8Array, offset: number): Promise<void> {
+  async writeFlushed(data: Uint8Array, offset: number, zeroBytes: number = 0): Promise<void> {
     this.#flushedHandle ??= await open(this.#path, constants.O_WRONLY | constants.O_DSYNC);
     const { fd } = this.#flushedHandle;
-    return this.#counted(() => writeAll(fd, data, offset));
+    return this.#counted(() =>
+      zeroBytes > 0 ? writeWithZeros(fd, data, zeroBytes, offset) : writeAll(fd, data, offset),
+    );
   }
 
   flush(): Promise<void> {

@@ -80,6 +80,22 @@ class Window {
   }
 }
 
+/** Whether the file holds nothing but zeros from here on: room that was never written to. */
+export async function isZeroFrom(
+  file: DiskFile,
+  offset: number,
+  fileBytes: number,
+): Promise<boolean> {
+  const chunk = new Uint8Array(Math.max(0, Math.min(CHUNK_BYTES_DEFAULT, fileBytes - offset)));
+  for (let at = offset; at < fileBytes; at += chunk.length) {
+    const wanted = chunk.subarray(0, Math.min(chunk.length, fileBytes - at));
+    const got = await file.read(wanted, at);
+    if (wanted.subarray(0, got).some((byte) => byte !== 0)) return false;
+    if (got < wanted.length) return true;
+  }
+  return true;
+}
+
 /** Visits all records from `from` on; gives the offset behind the last one that counts. */
 export async function scanSegment(request: ScanRequest, visitor: ScanVisitor): Promise<number> {
   const { file, fileBytes, unitBytes } = request;
@@ -100,6 +116,7 @@ export async function scanSegment(request: ScanRequest, visitor: ScanVisitor): P
       offset += Math.ceil(length / unitBytes) * unitBytes;
       continue;
     }
+    if (request.mayBeTorn && (await isZeroFrom(file, offset, fileBytes))) return offset;
     const next = await findNext(request, window, offset);
     if (next === undefined) return offset;
     visitor.hole(await describeHole(request, window, offset, next));

@@ -6,12 +6,16 @@
 // what arrives while a write is under way gathers in the next one. So one flush carries a whole
 // batch, and the positions written and durable are simple watermarks over one order.
 //
+// A file is made longer in steps, with zeros, by the small write that needs it: the writes after it
+// only fill the zeros in, and the device need not note a new length with each (decision 0020). The
+// zeros are cut off before the next segment begins and when the writer stops.
+//
 // A segment is flushed before its successor is created. A failed write or flush is final: what the
 // device holds is unknown from then on, so nothing is claimed durable any more. Only a full device
 // is waited for: nothing was promised, and the same bytes are written again.
 
 import type { Clock } from '@piton/protocol';
-import { type Disk, diskErrorCode } from '../disk/disk.ts';
+import { type Disk, type DiskFile, diskErrorCode } from '../disk/disk.ts';
 import { StoreError } from '../store.ts';
 import { GroupPool, type LogGroup } from './log-group.ts';
 import { PositionWaiters } from './position-waiters.ts';
@@ -30,6 +34,10 @@ export const PENDING_BYTES_MAX: number = 16 * 1024 * 1024;
 /** Written but unflushed bytes are flushed at this size or age. */
 const UNFLUSHED_BYTES_MAX = 8 * 1024 * 1024;
 const UNFLUSHED_MS_MAX = 1000;
+/** A file becomes longer by this when a small group is flushed at its end. */
+const EXTENSION_BYTES = 256 * 1024;
+/** What is larger pays for its own length: zeros would double the bytes that go to the device. */
+const EXTENDING_GROUP_BYTES_MAX = 32 * 1024;
 /** How often a write that met a full device is tried again. */
 const FULL_RETRY_MS = 100;
 
@@ -160,9 +168,12 @@ export class LogWriter {
 
   /** Lets the operation under way end; nothing is begun any more. */
   async stop(): Promise<void> {
+    const hasFailed = this.#failure !== undefined;
     this.#failure ??= new StoreError('closed', 'the store is closed');
     if (this.#isRunning) await new Promise<void>((resolve) => this.#idle.push(resolve));
     this.#waiters.failAll(this.#failure);
+    // Only tidiness: a file that ends in zeros is read all the same.
+    if (!hasFailed) await this.#trim(this.#active).catch(() => undefined);
   }
 
   #durableUnits(position: number): number {
@@ -231,7 +242,7 @@ export class LogWriter {
     const file = segment.file;
     if (file === undefined) throw new Error('a segment was created without a file');
     if (group.wantsFlush && isClean) {
-      await this.#whenRoom(() => file.writeFlushed(data, group.start));
+      await this.#writeFlushed(group, file, data);
     } else {
       await this.#whenRoom(() => file.write(data, group.start));
     }
@@ -243,6 +254,38 @@ export class LogWriter {
     if (group.wantsFlush && isClean) this.#becameDurable(this.#writtenPosition);
     else if (group.wantsFlush) await this.#flushWritten();
     else this.#afterPlainWrite();
+  }
+
+  async #writeFlushed(
+    { segment, start, end }: LogGroup,
+    file: DiskFile,
+    data: Uint8Array,
+  ): Promise<void> {
+    let zeroBytes = this.#zerosBehind(segment, data.length, end);
+    await this.#whenRoom(async () => {
+      const tried = zeroBytes;
+      // A device that is nearly full may still take what matters.
+      zeroBytes = 0;
+      await file.writeFlushed(data, start, tried);
+      segment.allocatedBytes = Math.max(segment.allocatedBytes, end + tried);
+    });
+  }
+
+  /** How many zeros to write behind a group that ends there. */
+  #zerosBehind(segment: Segment, groupBytes: number, end: number): number {
+    if (end <= segment.allocatedBytes || groupBytes > EXTENDING_GROUP_BYTES_MAX) return 0;
+    const step = Math.ceil((end + 1) / EXTENSION_BYTES) * EXTENSION_BYTES;
+    return Math.max(0, Math.min(step, this.#segments.segmentBytes) - end);
+  }
+
+  /** Takes off the zeros behind the last record of a file. */
+  async #trim(segment: Segment | undefined): Promise<void> {
+    const file = segment?.file;
+    if (segment === undefined || file === undefined) return;
+    if (segment.allocatedBytes <= segment.writtenBytes) return;
+    await file.truncate(segment.writtenBytes);
+    await file.flush();
+    segment.allocatedBytes = segment.writtenBytes;
   }
 
   #afterPlainWrite(): void {
@@ -282,6 +325,7 @@ export class LogWriter {
   async #create(segment: Segment): Promise<void> {
     const { disk, folder } = this.#options;
     if (this.#durablePosition < this.#writtenPosition) await this.#flushWritten();
+    await this.#trim(this.#segments.byNumber(segment.number - 1));
     const file = await disk.open(segment.path, await this.#modeFor(segment));
     await file.writeFlushed(encodeSegmentHeader(segment.number, this.#segments.geometry), 0);
     await disk.syncDirectory(folder);

@@ -40,6 +40,8 @@ export class Segment {
   readonly path: string;
   /** Bytes that are with the operating system, header included. */
   writtenBytes: number = SEGMENT_HEADER_BYTES;
+  /** Bytes of the file as far as the writer made it longer: behind the records lie zeros. */
+  allocatedBytes = 0;
   /** Bytes appended, written or not. */
   appendedBytes: number = SEGMENT_HEADER_BYTES;
   /** Bytes of records that an index entry points to. */

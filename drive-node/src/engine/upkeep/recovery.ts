@@ -14,7 +14,7 @@ import type { Disk } from '../disk/disk.ts';
 import type { RecordIndex } from '../index/record-index.ts';
 import type { KeyFiller } from '../keys/key-filler.ts';
 import type { Overlay } from '../keys/overlay.ts';
-import { type ScannedHole, scanSegment } from '../log/log-scanner.ts';
+import { isZeroFrom, type ScannedHole, scanSegment } from '../log/log-scanner.ts';
 import { RecordView } from '../log/record.ts';
 import { SEGMENT_HEADER_BYTES, type Segment } from '../log/segment.ts';
 import type { SegmentTable } from '../log/segment-table.ts';
@@ -128,8 +128,8 @@ class Replay {
         },
       );
       if (!isLast) return;
-      this.isCut = end < fileBytes;
-      if (this.isCut) await file.truncate(end);
+      this.isCut = !(await isZeroFrom(file, end, fileBytes));
+      if (end < fileBytes) await file.truncate(end);
       await file.flush();
       segment.writtenBytes = end;
       segments.grow(segment, end - fileBytes);
