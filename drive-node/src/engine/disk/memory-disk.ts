@@ -222,8 +222,9 @@ export class MemoryDisk implements Disk {
         larger.set(kept);
         kept = larger;
       }
-      if (this.#random() < 0.7) kept.set(data.subarray(0, length), offset);
-      else this.#keepSectors(kept, offset, data.subarray(0, length));
+      const dice = this.#random();
+      if (dice < 0.7) kept.set(data.subarray(0, length), offset);
+      else keepSectors(kept, offset, data.subarray(0, length), dice);
     }
     content.current = kept;
     content.bytes = kept.length;
@@ -236,17 +237,6 @@ export class MemoryDisk implements Disk {
     const dice = this.#random();
     if (dice < 0.3) return 0;
     return dice < 0.6 ? data.length : Math.floor(this.#random() * data.length);
-  }
-
-  /** The device had written some sectors, in an order of its own; the length was noted before. */
-  #keepSectors(kept: Uint8Array, offset: number, data: Uint8Array): void {
-    let done = 0;
-    while (done < data.length) {
-      const bytes = SECTOR_BYTES - ((offset + done) % SECTOR_BYTES);
-      const sector = data.subarray(done, done + bytes);
-      if (this.#random() < 0.5) kept.set(sector, offset + done);
-      done += sector.length;
-    }
   }
 
   #file(path: string, content: Content): DiskFile {
@@ -304,6 +294,19 @@ export class MemoryDisk implements Disk {
       size: async () => content.bytes,
       close: async () => {},
     };
+  }
+}
+
+/** The device had written some sectors, in an order of its own; the length was noted before. */
+function keepSectors(kept: Uint8Array, offset: number, data: Uint8Array, dice: number): void {
+  let pattern = Math.floor(dice * 4_294_967_296);
+  let done = 0;
+  while (done < data.length) {
+    const bytes = SECTOR_BYTES - ((offset + done) % SECTOR_BYTES);
+    const sector = data.subarray(done, done + bytes);
+    pattern = Math.imul(pattern, 1_664_525) + 1_013_904_223;
+    if (pattern < 0) kept.set(sector, offset + done);
+    done += sector.length;
   }
 }
 
