@@ -14,7 +14,7 @@ import { allTypes } from './messages/all-types.ts';
 const test = suite('compatibility');
 
 const PINNED: Record<number, string> = {
-  1: '6e51498e87178e7f',
+  1: 'ababbc5f64d189d3',
 };
 
 function description(): string {

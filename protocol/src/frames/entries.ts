@@ -3,7 +3,7 @@
 //   offset  size  field of one entry
 //   0       2     key bytes
 //   2       1     value tag
-//   3       1     0
+//   3       1     flags: 1 thin, the value is not here
 //   4       4     value bytes
 //   8       8     version: the sequence of its last write (float64)
 //   16      4     epoch under which it was written
@@ -17,6 +17,8 @@ import { checkCount, isKeyTooLarge, isValueTooLarge } from './checks.ts';
 import { MalformedFrameError } from './msgpack.ts';
 
 const ENTRY_BYTES = 20;
+const IS_THIN = 1;
+const EMPTY = new Uint8Array(0);
 
 export interface Entry {
   readonly key: Uint8Array;
@@ -24,6 +26,8 @@ export interface Entry {
   readonly valueTag: number;
   readonly version: number;
   readonly epoch: number;
+  /** Only key, version and epoch: `value` is empty and says nothing. In copies only. */
+  readonly isThin?: boolean;
 }
 
 export interface EncodedEntries {
@@ -38,7 +42,7 @@ export function encodeEntries(entries: readonly Entry[]): EncodedEntries {
   let valueBytes = 0;
   for (const entry of entries) {
     tableBytes += ENTRY_BYTES + entry.key.length;
-    valueBytes += entry.value.length;
+    valueBytes += sentValue(entry).length;
   }
   const payload = Buffer.allocUnsafe(tableBytes + valueBytes);
   let at = 0;
@@ -46,16 +50,21 @@ export function encodeEntries(entries: readonly Entry[]): EncodedEntries {
   for (const entry of entries) {
     payload.writeUInt16LE(entry.key.length, at);
     payload[at + 2] = entry.valueTag;
-    payload[at + 3] = 0;
-    payload.writeUInt32LE(entry.value.length, at + 4);
+    const value = sentValue(entry);
+    payload[at + 3] = entry.isThin ? IS_THIN : 0;
+    payload.writeUInt32LE(value.length, at + 4);
     payload.writeDoubleLE(entry.version, at + 8);
     payload.writeUInt32LE(entry.epoch, at + 16);
     payload.set(entry.key, at + ENTRY_BYTES);
-    payload.set(entry.value, valueAt);
+    payload.set(value, valueAt);
     at += ENTRY_BYTES + entry.key.length;
-    valueAt += entry.value.length;
+    valueAt += value.length;
   }
   return { count: entries.length, tableBytes, payload: [payload] };
+}
+
+function sentValue({ isThin, value }: Entry): Uint8Array {
+  return isThin === true ? EMPTY : value;
 }
 
 /** Keys and values are views into `payload`. Throws MalformedFrameError. */
@@ -87,7 +96,12 @@ function decodeEntry(payload: Buffer, at: number, tableEnd: number, valueAt: num
   if (isKeyTooLarge(keyEnd - at - ENTRY_BYTES) || isValueTooLarge(valueEnd - valueAt)) {
     throw new MalformedFrameError('entries: key or value is over its limit');
   }
+  const isThin = ((payload[at + 3] as number) & IS_THIN) !== 0;
+  if (isThin && valueEnd > valueAt) {
+    throw new MalformedFrameError('entries: a thin entry has a value');
+  }
   return {
+    isThin,
     key: payload.subarray(at + ENTRY_BYTES, keyEnd),
     value: payload.subarray(valueAt, valueEnd),
     valueTag: payload[at + 2] as number,

@@ -69,17 +69,28 @@ export interface ChainState {
   /** What the predecessor has, and up to where it knows everything to be acknowledged. */
   readonly sequence: Sequence;
   readonly acknowledged: Sequence;
+  /**
+   * The predecessor was started again and does not know yet what it has lost: it asks once more when its
+   * own predecessor has told it. Until then its `sequence` is no bound for what may have been read.
+   */
+  readonly isPartial?: boolean | undefined;
 }
 export const chainState: MessageType<ChainState> = messageType('chainState', Opcode.chainState, {
   range: rangeIdField,
   epoch: epochField,
   sequence: sequenceField,
   acknowledged: sequenceField,
+  isPartial: optional(boolean),
 });
 export interface ChainStateAnswer {
-  /** Last sequence in the successor's log, and its own acknowledged watermark. */
+  /** Last sequence in the successor's log, and its own acknowledged watermark. Incomplete: both are 0. */
   readonly sequence: Sequence;
   readonly acknowledged: Sequence;
+  /**
+   * Of a syncing member whose copy is not complete, but that has data from before: of two records of one
+   * key with the same version up to here, and the same epoch, it may be said that they are the same.
+   */
+  readonly keptMark?: Sequence | undefined;
 }
 export const chainStateAnswer: MessageType<ChainStateAnswer> = messageType(
   'chainStateAnswer',
@@ -87,6 +98,7 @@ export const chainStateAnswer: MessageType<ChainStateAnswer> = messageType(
   {
     sequence: sequenceField,
     acknowledged: sequenceField,
+    keptMark: optional(sequenceField),
   },
 );
 
@@ -139,19 +151,32 @@ export const chainSplit: MessageType<ChainSplit> = messageType('chainSplit', Opc
   sequence: sequenceField,
 });
 
-/** A page of the background copy to a syncing member; the payload holds entries. */
+/**
+ * A page of the background copy to a syncing member; the payload holds entries.
+ *
+ * With a kept mark the receiver keeps what it has, and puts it right page by page: entries up to the mark
+ * come thin, without their values. The receiver deletes what it has in the page's interval and the page
+ * does not name, and answers with the entries whose values it wants; they follow in fills.
+ */
 export interface CopyPage {
   readonly range: RangeId;
   readonly epoch: Epoch;
   readonly count: number;
   readonly tableBytes: number;
-  /** First page of this copy: the receiver throws away what an earlier copy brought. */
+  /** First page of this copy, empty: without a kept mark the receiver throws away what it has. */
   readonly isFirst: boolean;
-  /** Sequence of the official tail when the copy began: live updates continue behind it. */
+  /**
+   * Sequence of the official tail when the copy began: live updates continue behind it. Everything up to
+   * there is on the tail's device before it sends a second page.
+   */
   readonly baseSequence: Sequence;
   readonly from: Uint8Array;
   /** First key behind this page; undefined when the copy is complete. */
   readonly next: Uint8Array | undefined;
+  /** What the receiver told, on the first page of a copy that builds on what it has. */
+  readonly keptMark?: Sequence | undefined;
+  /** This is no page of its own: it settles so many wanted entries; those left out do not exist any more. */
+  readonly fills?: number | undefined;
 }
 export const copyPage: MessageType<CopyPage> = messageType('copyPage', Opcode.copyPage, {
   range: rangeIdField,
@@ -162,7 +187,22 @@ export const copyPage: MessageType<CopyPage> = messageType('copyPage', Opcode.co
   baseSequence: sequenceField,
   from: keyField,
   next: optional(keyField),
+  keptMark: optional(sequenceField),
+  fills: optional(integer(1, SCAN_ENTRIES_MAX)),
 });
+export interface CopyPageAnswer {
+  readonly done: boolean;
+  /** Positions in the page of the thin entries whose values are wanted. */
+  readonly wanted?: readonly number[] | undefined;
+}
+export const copyPageAnswer: MessageType<CopyPageAnswer> = messageType(
+  'copyPageAnswer',
+  Opcode.answer,
+  {
+    done: boolean,
+    wanted: optional(list(integer(0, SCAN_ENTRIES_MAX - 1), SCAN_ENTRIES_MAX)),
+  },
+);
 
 /** Behind the last page: what must travel beside the entries, and what must match. */
 export interface CopyFinished {
@@ -197,4 +237,33 @@ export const copyFinishedAnswer: MessageType<CopyFinishedAnswer> = messageType(
     entries: integer(),
     sequence: sequenceField,
   },
+);
+
+/**
+ * To another serving member, for a record that is damaged here: what is the newest state of the key up
+ * to `committed`? One that has let go of that state already gives the one that it has committed.
+ */
+export interface FetchRecord {
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  readonly key: Uint8Array;
+  /** Up to where everything is committed at the asker. */
+  readonly committed: Sequence;
+}
+export const fetchRecord: MessageType<FetchRecord> = messageType(
+  'fetchRecord',
+  Opcode.fetchRecord,
+  { range: rangeIdField, epoch: epochField, key: keyField, committed: sequenceField },
+);
+/** The payload holds one entry, or none: the key is absent. */
+export interface FetchRecordAnswer {
+  readonly count: number;
+  readonly tableBytes: number;
+  /** Up to where everything is committed at the one who answers. */
+  readonly committed: Sequence;
+}
+export const fetchRecordAnswer: MessageType<FetchRecordAnswer> = messageType(
+  'fetchRecordAnswer',
+  Opcode.answer,
+  { count: integer(0, 1), tableBytes: integer(), committed: sequenceField },
 );

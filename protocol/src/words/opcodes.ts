@@ -49,6 +49,7 @@ export const Opcode = {
   updatesRefused: 67,
   /** Also drive to metadata server: it is a witness like others. */
   renewLease: 68,
+  fetchRecord: 69,
   // 7x: operator to metadata server
   createKeyspace: 70,
   adminSplit: 71,

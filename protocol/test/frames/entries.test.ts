@@ -34,16 +34,27 @@ test('entries come back as they went', () => {
     entry({}),
     entry({ value: Buffer.alloc(0), version: Number.MAX_SAFE_INTEGER, valueTag: 255 }),
     entry({ key: Buffer.alloc(4104, 1), value: Buffer.alloc(1024 * 1024, 2), epoch: 0xffff_ffff }),
+    entry({ value: Buffer.alloc(0), isThin: true }),
   ];
   const received = decodeEntries(...encoded(sent));
-  assert.is(received.length, 3);
+  assert.is(received.length, 4);
   received.forEach((one, at) => {
     const { key, value, ...rest } = sent[at] as Entry;
     assert.ok(Buffer.from(key).equals(one.key));
     assert.ok(Buffer.from(value).equals(one.value));
-    assert.equal({ valueTag: one.valueTag, version: one.version, epoch: one.epoch }, rest);
+    const { valueTag, version, epoch, isThin } = one;
+    assert.equal({ valueTag, version, epoch, isThin }, { isThin: false, ...rest });
   });
   assert.equal(decodeEntries(...encoded([])), []);
+});
+
+test('a thin entry carries no value, and one that claims to is refused', () => {
+  const [payload, count, tableBytes] = encoded([entry({ isThin: true })]);
+  assert.is(payload.length, tableBytes);
+  assert.is(decodeEntries(payload, count, tableBytes)[0]?.value.length, 0);
+  const full = encoded([entry({})]);
+  full[0][3] = 1;
+  refused(...full);
 });
 
 test('encoding copies: the memory of an entry may be used again', () => {

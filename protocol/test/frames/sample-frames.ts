@@ -6,10 +6,19 @@ import { encodeFrame } from '../../src/frames/frame.ts';
 import { BatchWriter, OperationFlag, type OperationInput } from '../../src/frames/operations.ts';
 import { ResultsWriter } from '../../src/frames/results.ts';
 import { UpdatesWriter } from '../../src/frames/updates.ts';
+import { copyPage } from '../../src/messages/chain-messages.ts';
 import { scanAnswer } from '../../src/messages/client-messages.ts';
 import { hello, NodeKind } from '../../src/messages/handshake.ts';
 import { fenceDrive, renewLease, setWitnesses } from '../../src/messages/lease-messages.ts';
-import { clusterId, driveId, fence, incarnation } from '../../src/words/ids.ts';
+import {
+  clusterId,
+  driveId,
+  epoch,
+  fence,
+  incarnation,
+  rangeId,
+  sequence,
+} from '../../src/words/ids.ts';
 import { Opcode, OperationCode } from '../../src/words/opcodes.ts';
 import { Status } from '../../src/words/statuses.ts';
 
@@ -105,6 +114,25 @@ function scanAnswerFrame(): Uint8Array[] {
   return encodeFrame([Opcode.answer, 5, body], payload);
 }
 
+function copyPageFrame(): Uint8Array[] {
+  const shared = { valueTag: 1, version: 9, epoch: 2 };
+  const { count, tableBytes, payload } = encodeEntries([
+    { ...shared, key: key('a'), value: key(''), isThin: true },
+    { ...shared, key: key('b'), value: key('second'), version: 12 },
+  ]);
+  const body = copyPage.encode({
+    range: rangeId(7),
+    epoch: epoch(3),
+    count,
+    tableBytes,
+    isFirst: false,
+    baseSequence: sequence(14),
+    from: key('a'),
+    next: key('c'),
+  });
+  return encodeFrame([Opcode.copyPage, 5, body], payload);
+}
+
 function helloFrame(): Uint8Array[] {
   const body = hello.encode({
     protocol: 'piton',
@@ -149,6 +177,7 @@ export function sampleFrames(): Record<string, Buffer> {
     results: resultsFrame(),
     updates: updatesFrame(),
     'scan-answer': scanAnswerFrame(),
+    'copy-page': copyPageFrame(),
     refusal: encodeFrame([Opcode.refusal, 9, Status.overloaded], [detail]),
     ...leaseFrames(),
   };
