@@ -7,12 +7,14 @@ import { getCommand } from './commands/data/get.ts';
 import { incrementCommand } from './commands/data/increment.ts';
 import { putCommand } from './commands/data/put.ts';
 import { scanCommand } from './commands/data/scan.ts';
+import { cancelCommand } from './commands/layout/cancel.ts';
 import { drainCommand } from './commands/layout/drain.ts';
 import { drivesCommand } from './commands/layout/drives.ts';
 import { keyspaceCommand } from './commands/layout/keyspace.ts';
 import { locateCommand } from './commands/layout/locate.ts';
 import { moveCommand } from './commands/layout/move.ts';
 import { rangesCommand } from './commands/layout/ranges.ts';
+import { rebalanceCommand } from './commands/layout/rebalance.ts';
 import { splitCommand } from './commands/layout/split.ts';
 import { statusCommand } from './commands/layout/status.ts';
 import { loadCommand } from './commands/load/load.ts';
@@ -30,7 +32,10 @@ function version(): string {
 const GROUPS: readonly [string, ((terminal: Terminal) => Command)[]][] = [
   ['Data:', [getCommand, putCommand, deleteCommand, incrementCommand, scanCommand, loadCommand]],
   ['Cluster:', [upCommand, statusCommand, drivesCommand, rangesCommand, locateCommand]],
-  ['Changes:', [keyspaceCommand, splitCommand, moveCommand, drainCommand]],
+  [
+    'Changes:',
+    [keyspaceCommand, splitCommand, moveCommand, drainCommand, rebalanceCommand, cancelCommand],
+  ],
 ];
 
 /** Applies to a command and everything below it: errors are thrown, text goes to the terminal. */

@@ -1,4 +1,5 @@
 // The metadata server as a library: for clusters in one process, and for tests.
+export type { RebalanceMove, RebalancePlan, RebalanceView } from './balancer/rebalance-plan.ts';
 export type { FaultHook, FaultPoint } from './operations/fault-points.ts';
 export { FAULT_POINTS } from './operations/fault-points.ts';
 export type { Log } from './shell/log.ts';

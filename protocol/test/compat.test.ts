@@ -14,7 +14,7 @@ import { allTypes } from './messages/all-types.ts';
 const test = suite('compatibility');
 
 const PINNED: Record<number, string> = {
-  1: 'ababbc5f64d189d3',
+  1: '78f228fcf17b16d3',
 };
 
 function description(): string {

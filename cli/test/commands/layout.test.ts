@@ -94,6 +94,29 @@ test(
 );
 
 test(
+  'rebalance prints the plan; dry it changes nothing; then it gives a drive its share; cancel is told',
+  deadline(LIMIT_MS, async ({ stage }) => {
+    const before = await stage.fine('ranges');
+    const dry = JSON.parse(await stage.fine('rebalance', '--dry-run', '--json'));
+    assert.is(dry.operation, null);
+    assert.is(dry.drives.length, 3);
+    assert.ok(dry.moveCount > 0);
+    const chains = (text: string) => text.split('\n').map((line) => line.split('\t').slice(0, 4));
+    assert.equal(chains(await stage.fine('ranges')), chains(before));
+    const lines = (await stage.fine('rebalance')).trim().split('\n');
+    assert.is(lines.filter((line) => line.startsWith('drive\t')).length, 3);
+    assert.is(lines.filter((line) => line.startsWith('move\t')).length, dry.moveCount);
+    assert.match(lines.at(-1) ?? '', /^ok, \d+ copies moved .* in \d/);
+    assert.is(await stage.fine('get', 'zebra'), 'stripes\n');
+    const table = await stage.piton(['rebalance', '--dry-run'], { isTerminal: true });
+    assert.match(table.out, /DRIVE.*BYTES.*AFTER.*SHARE/);
+    assert.match(table.err, /worth moving/);
+    const late = await stage.piton(['cancel', '9999']);
+    assert.match(late.err, /operation 9999 is not under way/);
+  }),
+);
+
+test(
   'a move to a drive that is not there names those that are',
   deadline(LIMIT_MS, async ({ stage }) => {
     const { chain } = JSON.parse(await stage.fine('locate', 'a', '--json'));

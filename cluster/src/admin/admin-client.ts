@@ -5,7 +5,7 @@
 // yet may go to any server of the list. A change is accepted with a number and goes on by itself;
 // waiting for it outlives a restart of the metadata server.
 
-import type { DriveView, RangeView, StatusView } from '@piton/metaserver';
+import type { DriveView, RangeView, RebalanceView, StatusView } from '@piton/metaserver';
 import {
   type Connection,
   ConnectionClosedError,
@@ -118,6 +118,12 @@ export class AdminClient implements AsyncDisposable {
     const request = { drive: driveId(drive), isCancel: true };
     return (await this.#request(messages.adminDrain, request, messages.operationAccepted))
       .operation;
+  }
+
+  /** What would level the drives, and the number of the operation that does it; dry: the plan alone. */
+  async rebalance(isDry: boolean = false): Promise<RebalanceView> {
+    const answer = await this.#request(messages.adminRebalance, { isDry }, messages.jsonAnswer);
+    return JSON.parse(answer.json) as RebalanceView;
   }
 
   /** Asks an operation to stop; how it ended tells whether that was in time. */

@@ -20,6 +20,7 @@ import {
 import type { DriveEntry } from '../state/entries.ts';
 import { DrainState } from '../state/entries.ts';
 import { Moves, type MovesParts } from './moves.ts';
+import type { Pace } from './pace.ts';
 import { figuresOfDrives, type PictureSources, rangesOn, workOf } from './picture.ts';
 import { Targets } from './targets.ts';
 
@@ -35,7 +36,9 @@ export interface DrainPayload {
   readonly bytes: number;
 }
 
-export interface DrainParts extends PictureSources, MovesParts {}
+export interface DrainParts extends PictureSources, MovesParts {
+  readonly pace: Pace;
+}
 
 export class DrainDrive implements OperationKind {
   readonly kind = 'drain';
@@ -148,9 +151,9 @@ class Drain {
     const targets = this.#freshTargets();
     const to = targets.choose(record, drive, weight);
     if (to === undefined) return `no drive has room for range ${range} (${formatBytes(bytes)})`;
-    if (!(await this.#moves.tryBegin({ range, from: drive, to }))) {
-      return `range ${range} has just changed`;
-    }
+    if (!this.#parts.pace.tryTake([drive, to], bytes)) return 'the byte rate of moves is used up';
+    const id = await this.#moves.tryBegin({ range, from: drive, to });
+    if (id === undefined) return `range ${range} has just changed`;
     targets.note(to, weight);
     await this.#context.fault('drain.moveBegun');
     return undefined;

@@ -64,8 +64,8 @@ export class Moves {
     return failure.reason;
   }
 
-  /** Returns whether it was begun; it is not when the chain has changed meanwhile. */
-  async tryBegin(move: PlannedMove): Promise<boolean> {
+  /** The number of the move; undefined when the chain has changed meanwhile. */
+  async tryBegin(move: PlannedMove): Promise<number | undefined> {
     const { range, from, to } = move;
     const request = {
       kind: 'move',
@@ -79,13 +79,19 @@ export class Moves {
         return {};
       });
       this.#begun.set(id, move);
-      return true;
+      return id;
     } catch (error) {
       const isPassing =
         error instanceof ConflictingOperationError || error instanceof OutdatedMoveError;
       if (!isPassing) throw error;
-      return false;
+      return undefined;
     }
+  }
+
+  /** How a move has ended; undefined while it is under way. */
+  endOf(id: number): OperationState | undefined {
+    const state = this.#parts.operations.get(id)?.state ?? OperationState.failed;
+    return state === OperationState.running ? undefined : state;
   }
 
   /** Waits until one of these moves ends, the operation is cancelled, or it is time to look again. */

@@ -2,20 +2,26 @@
 // checked here: a drain that cannot end is not begun.
 
 import { type DriveId, OperationState, RefusedError, Status } from '@piton/protocol';
-import type { OperationEntry } from '../state/entries.ts';
-import { DrainState, drainStateOf } from '../state/entries.ts';
-import { type DrainParts, type DrainPayload, opened } from './drain-drive.ts';
+import {
+  DrainState,
+  type DriveEntry,
+  drainStateOf,
+  type OperationEntry,
+} from '../state/entries.ts';
+import { type DrainPayload, opened } from './drain-drive.ts';
 import { problemWithDrain } from './drain-room.ts';
 import { rangesOn } from './picture.ts';
+import type { RebalanceParts, RebalancePayload } from './rebalance.ts';
+import { planRebalance, type RebalancePlan } from './rebalance-plan.ts';
 
 function refuse(status: Status, message: string): never {
   throw new RefusedError(status, { message });
 }
 
 export class BalancerRequests {
-  readonly #parts: DrainParts;
+  readonly #parts: RebalanceParts;
 
-  constructor(parts: DrainParts) {
+  constructor(parts: RebalanceParts) {
     this.#parts = parts;
   }
 
@@ -60,7 +66,39 @@ export class BalancerRequests {
     });
   }
 
-  #entryOf(drive: DriveId) {
+  /** What a rebalance would do now. */
+  planRebalance(): RebalancePlan {
+    return planRebalance(this.#parts, this.#parts.loadsFor('operator'));
+  }
+
+  /** Begins a rebalance. Rejects with RefusedError while another large change is under way. */
+  async rebalance(by: RebalancePayload['by']): Promise<number> {
+    const request = {
+      kind: 'rebalance',
+      ranges: [],
+      payload: { by },
+      message: 'levelling the drives',
+    };
+    return this.#parts.operations.begin(request, () => {
+      const other = this.largeOperation();
+      if (other !== undefined) {
+        const { id, kind } = other;
+        refuse(Status.conflictingOperation, `a ${kind} is under way as operation ${id}`);
+      }
+      return {};
+    });
+  }
+
+  /** A running operation that moves many ranges. */
+  largeOperation(): OperationEntry | undefined {
+    for (const entry of this.#parts.state.operations.values()) {
+      if (entry.state !== OperationState.running) continue;
+      if (entry.kind === 'drain' || entry.kind === 'rebalance') return entry;
+    }
+    return undefined;
+  }
+
+  #entryOf(drive: DriveId): DriveEntry {
     const { drives } = this.#parts.state;
     const entry = drives.get(drive);
     if (entry !== undefined) return entry;

@@ -8,6 +8,7 @@ import {
   RefusedError,
   Status,
 } from '@piton/protocol';
+import { viewOf } from '../balancer/rebalance-plan.ts';
 import type { OperationEntry } from '../state/entries.ts';
 import { ITEMS_PAGE_MAX, type Page } from '../views/pages.ts';
 import { keyspaceRecord } from './index-handlers.ts';
@@ -23,6 +24,7 @@ export function adminHandlers(services: HandlerServices): HandlerTable {
     [Opcode.adminSplit, (request) => handleAdminSplit(services, request)],
     [Opcode.adminMove, (request) => handleAdminMove(services, request)],
     [Opcode.adminDrain, (request) => handleAdminDrain(services, request)],
+    [Opcode.adminRebalance, (request) => handleAdminRebalance(services, request)],
     [Opcode.cancelOperation, (request) => handleCancelOperation(services, request)],
     [Opcode.operationStatus, (request) => handleOperationStatus(services, request)],
     [Opcode.clusterStatus, (request) => handleClusterStatus(services, request)],
@@ -61,6 +63,16 @@ async function handleAdminDrain(services: HandlerServices, request: Request): Pr
   const { balancer } = services;
   const operation = await (isCancel ? balancer.cancelDrain(drive) : balancer.drain(drive));
   request.connection.answer(request.id, messages.operationAccepted, { operation });
+}
+
+async function handleAdminRebalance(services: HandlerServices, request: Request): Promise<void> {
+  const { isDry } = messages.adminRebalance.decode(request.body);
+  const { balancer } = services;
+  const plan = balancer.planRebalance();
+  const isNeeded = !isDry && plan.moves.length > 0;
+  const operation = isNeeded ? await balancer.rebalance('operator') : null;
+  const json = JSON.stringify(viewOf(plan, operation));
+  request.connection.answer(request.id, messages.jsonAnswer, { json, next: undefined });
 }
 
 async function handleCancelOperation(services: HandlerServices, request: Request): Promise<void> {

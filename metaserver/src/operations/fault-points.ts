@@ -36,6 +36,9 @@ export const FAULT_POINTS = [
   'drain.moveBegun',
   'drain.emptied',
   'drain.cancelled',
+  'rebalance.accepted',
+  'rebalance.moveBegun',
+  'rebalance.ended',
 ] as const;
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 

@@ -23,6 +23,7 @@ interface Flags {
   readonly partitioning: Partitioning;
   readonly leaseMs: number;
   readonly expectDrives?: number;
+  readonly moveRate?: number;
   readonly logLevel: LogLevel;
 }
 
@@ -57,6 +58,26 @@ function parseMs(text: string): number {
   if (match !== null && Number.isInteger(ms) && ms >= 100 && ms <= 600_000) return ms;
   throw new InvalidArgumentError(
     `expected a time from 100ms to 600s, such as 3000 or 3s, got ${JSON.stringify(text)}.`,
+  );
+}
+
+const RATES: ReadonlyMap<string, number> = new Map([
+  ['B', 1],
+  ['kB', 1e3],
+  ['MB', 1e6],
+  ['GB', 1e9],
+  ['KiB', 1024],
+  ['MiB', 1024 ** 2],
+  ['GiB', 1024 ** 3],
+]);
+
+/** Bytes per second: 20MB/s. The unit is asked for: Mbit and MB are eight apart. */
+function parseRate(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+)\/s$/.exec(text);
+  const rate = Math.round(Number(match?.[1]) * (RATES.get(match?.[2] ?? '') ?? Number.NaN));
+  if (Number.isSafeInteger(rate) && rate >= 1_000) return rate;
+  throw new InvalidArgumentError(
+    `expected bytes per second with a unit, such as 20MB/s, got ${JSON.stringify(text)}.`,
   );
 }
 
@@ -101,6 +122,12 @@ function makeCommand(): Command {
     )
     .addOption(drives)
     .addOption(
+      new Option(
+        '--move-rate <rate>',
+        'bytes per second that drains and rebalances may load a drive with (default: half of its bandwidth)',
+      ).argParser(parseRate),
+    )
+    .addOption(
       new Option('--log-level <level>', 'least important lines to log, to standard error')
         .choices(LOG_LEVELS)
         .default('info'),
@@ -125,6 +152,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       partitioning: flags.partitioning,
       leaseMs: flags.leaseMs,
       drivesExpected: flags.expectDrives,
+      moveBytesPerSecond: flags.moveRate,
     },
   };
 }

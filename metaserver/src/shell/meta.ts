@@ -9,11 +9,12 @@ import {
   type DriveId,
   type Environment,
   NodeKind,
+  type RangeRecord,
   type Server,
   serve,
 } from '@piton/protocol';
-import { DrainDrive } from '../balancer/drain-drive.ts';
-import { OpenDrive } from '../balancer/open-drive.ts';
+import { balancerKinds } from '../balancer/kinds.ts';
+import { Pace } from '../balancer/pace.ts';
 import { BalancerRequests } from '../balancer/requests.ts';
 import { Failover } from '../failover/failover.ts';
 import { Dispatch } from '../handlers/dispatch.ts';
@@ -110,7 +111,9 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
   // Unlike the fences, operations do not wait for drives that are fenced.
   const orders = new Commands(clock, random, drives, failover);
   // Asked for when an operation runs: by then everything is there.
-  const balancing = () => ({ state, drives, statistics, operations });
+  const pace = new Pace(clock, state, settings.moveBytesPerSecond);
+  const loadsFor = () => (record: RangeRecord) => statistics.ofRange(record);
+  const balancing = () => ({ state, drives, statistics, operations, pace, loadsFor });
   const operations: Operations = new Operations({
     services: {
       state,
@@ -131,7 +134,7 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
         new MoveRange(),
         new MoveRange(MoveKind.repair),
       ],
-      ...[new DrainDrive(balancing), new OpenDrive()],
+      ...balancerKinds(balancing),
     ],
     log,
     lost,

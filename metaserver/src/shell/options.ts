@@ -34,6 +34,8 @@ export interface MetaOptions {
   readonly startGraceMs?: number | undefined;
   /** A client that missed more changes fetches the index whole. Default 20,000. */
   readonly changesMax?: number | undefined;
+  /** Byte rate of planned moves on each drive. Default: half of the drive's bandwidth. */
+  readonly moveBytesPerSecond?: number | undefined;
   readonly environment?: Environment | undefined;
   readonly log?: Log | undefined;
   /** Instead of the one in `dataDir`; it is closed at stop. */
@@ -58,6 +60,7 @@ export interface MetaSettings {
   readonly repairAfterMs: number;
   readonly startGraceMs: number;
   readonly changesMax: number;
+  readonly moveBytesPerSecond: number | undefined;
   readonly environment: Environment;
   readonly log: Log;
   readonly catalog: Catalog | undefined;
@@ -96,6 +99,15 @@ function whole(
   return given;
 }
 
+function optionalWhole(
+  name: string,
+  value: number | undefined,
+  lowest: number,
+  highest: number,
+): number | undefined {
+  return value === undefined ? undefined : whole(name, value, lowest, highest, value);
+}
+
 function partitioningOf(value: Partitioning | undefined): Partitioning {
   const given = value ?? Partitioning.range;
   if (given !== Partitioning.range && given !== Partitioning.hash) {
@@ -118,15 +130,12 @@ export function settingsFrom(options: MetaOptions): MetaSettings {
     dataDir: options.dataDir,
     host: options.host ?? '127.0.0.1',
     port: whole('port', options.port, 0, 65_535, 0),
-    httpPort: httpPort === undefined ? undefined : whole('httpPort', httpPort, 0, 65_535, 0),
+    httpPort: optionalWhole('httpPort', httpPort, 0, 65_535),
     replicas: whole('replicas', options.replicas, 1, limits.CHAIN_MEMBERS_MAX, 1),
     partitioning: partitioningOf(options.partitioning),
     leaseMs,
     heartbeatMs: Math.max(30, Math.floor(leaseMs / 3)),
-    drivesExpected:
-      drivesExpected === undefined
-        ? undefined
-        : whole('drivesExpected', drivesExpected, 1, 1_000, 1),
+    drivesExpected: optionalWhole('drivesExpected', drivesExpected, 1, 1_000),
     settleMs: whole('settleMs', options.settleMs, 0, 60_000, SETTLE_MS),
     patienceMs: whole('patienceMs', options.patienceMs, 1, 86_400_000, PATIENCE_MS),
     failover: options.failover ?? false,
@@ -145,6 +154,12 @@ export function settingsFrom(options: MetaOptions): MetaSettings {
       Math.max(START_GRACE_MS_MIN, 2 * leaseMs),
     ),
     changesMax: whole('changesMax', options.changesMax, 0, 1_000_000, CHANGES_MAX),
+    moveBytesPerSecond: optionalWhole(
+      'moveBytesPerSecond',
+      options.moveBytesPerSecond,
+      1_000,
+      Number.MAX_SAFE_INTEGER,
+    ),
     environment: options.environment ?? nodeEnvironment,
     log: options.log ?? silentLog,
     catalog,

@@ -22,6 +22,7 @@ import {
   type Partitioning,
   type RangeRecord,
 } from '@piton/protocol';
+import type { RebalanceView } from '../../src/index.ts';
 
 export class FakeClient {
   readonly news: Changes[] = [];
@@ -110,6 +111,13 @@ export class FakeClient {
   async drain(drive: string, isCancel = false): Promise<number> {
     const message = { drive: driveId(drive), isCancel };
     return (await this.ask(messages.adminDrain, message, messages.operationAccepted)).operation;
+  }
+
+  /** The plan, and the number of the operation unless dry. */
+  async rebalance(isDry = false): Promise<RebalanceView> {
+    return JSON.parse(
+      (await this.ask(messages.adminRebalance, { isDry }, messages.jsonAnswer)).json,
+    );
   }
 
   async cancel(operation: number): Promise<number> {

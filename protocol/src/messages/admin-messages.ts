@@ -57,6 +57,21 @@ export const adminDrain: MessageType<AdminDrain> = messageType('adminDrain', Opc
   isCancel: boolean,
 });
 
+/**
+ * Level the drives by bytes and work. The answer is the plan as JSON, with the number of the operation that
+ * carries it out; dry: the plan alone.
+ */
+export interface AdminRebalance {
+  readonly isDry: boolean;
+}
+export const adminRebalance: MessageType<AdminRebalance> = messageType(
+  'adminRebalance',
+  Opcode.adminRebalance,
+  {
+    isDry: boolean,
+  },
+);
+
 /** Stop an operation and undo what can be undone. It may be too late; its end tells. */
 export interface CancelOperation {
   readonly operation: number;

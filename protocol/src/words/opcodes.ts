@@ -60,6 +60,7 @@ export const Opcode = {
   listRanges: 76,
   adminDrain: 77,
   cancelOperation: 78,
+  adminRebalance: 79,
 } as const;
 export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 
