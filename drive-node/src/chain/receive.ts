@@ -97,12 +97,25 @@ export class Receiver {
       connection.refuse(frame.requestId, Status.rangeUnavailable, { retryAfterMs: RETRY_MS });
       return;
     }
-    // Before the restart, or at a tail that is gone, reads may have seen anything that the predecessor has.
-    if (replica.readableFrom === Number.POSITIVE_INFINITY) replica.readableFrom = request.sequence;
+    this.#boundReads(replica, request);
     this.#answerState(connection, frame.requestId, replica, request).catch((error: unknown) => {
       const { status, detail } = refusalFor(error);
       connection.refuse(frame.requestId, status, detail);
     });
+  }
+
+  /**
+   * Before the restart, or at a tail that is gone, reads may have seen anything that the predecessor
+   * has. When that is here again our own successor can be told.
+   */
+  #boundReads(replica: Replica, { sequence, isPartial }: ChainState): void {
+    if (replica.readableFrom !== Number.POSITIVE_INFINITY || isPartial === true) return;
+    replica.readableFrom = sequence;
+    if (replica.last >= sequence) this.#tellSuccessor(replica);
+  }
+
+  #tellSuccessor(replica: Replica): void {
+    if (replica.role.successor !== undefined) this.#parts.resumer.start(replica);
   }
 
   async #answerState(
@@ -151,6 +164,7 @@ export class Receiver {
     if (update.sequence !== replica.last + 1 || !isKind(update.kind)) return false;
     try {
       this.#parts.appender.append(replica, recordOf(update, replica), update.flush, undefined);
+      if (update.sequence === replica.readableFrom) this.#tellSuccessor(replica);
       return true;
     } catch (error) {
       // Never a veto: the write stays pending at the predecessor and is sent again.

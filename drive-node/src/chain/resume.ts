@@ -133,6 +133,7 @@ export class Resumer {
         epoch: replica.record.epoch,
         sequence: replica.last as Sequence,
         acknowledged: replica.committed as Sequence,
+        isPartial: replica.last < replica.readableFrom ? true : undefined,
       },
       messages.chainStateAnswer,
       { timeoutMs: STATE_TIMEOUT_MS },

@@ -141,6 +141,10 @@ test(
     assert.is((await scan(world, client, 'n', 2)).status, 'staleIndex');
     assert.is(shown(await client.get('x', 'k')), 'staleIndex');
     assert.is(shown(await client.get('a', 'k', { epoch: 2 })), 'v');
+    world.sim.heal('a', 'n');
+    await world.sim.run(() => (world.drives.get('a') as SimDrive).finished.length > 0, 10_000);
+    const whole = shown(await client.get('n', 'k', { epoch: 2 }));
+    assert.is(whole, 'staleIndex', 'it has everything, and may be ahead of the official tail');
   }),
 );
 
@@ -208,6 +212,25 @@ test(
     await begin(world, client, 'k', '3');
     assert.is(shown(await reader.get('c', 'k')), '2');
     assert.is(shown(await reader.get('a', 'k')), '2');
+  }),
+);
+
+test(
+  'a remembered refusal that is under way changes nothing about its key',
+  deadline(5_000, async () => {
+    const { world, client, reader } = await chainOf();
+    await client.put('a', 'k', 'old');
+    await acquaint(world, client);
+    world.sim.cut('b', 'a');
+    const mustBeAbsent = { flags: OperationFlag.ifVersion | OperationFlag.retry, ifVersion: 0 };
+    await world.sim.until(client.send('a', [client.putOperation('k', 'new', mustBeAbsent)]));
+    await world.sim.run(() => false, 10);
+    assert.is(shown(await reader.get('a', 'k')), 'old');
+    await begin(world, client, 'k', 'newer');
+    assert.is(shown(await reader.get('a', 'k')), 'newer');
+    await world.sim.until(client.send('a', [client.putOperation('k', 'no', mustBeAbsent)]));
+    await world.sim.run(() => false, 10);
+    assert.is(shown(await reader.get('a', 'k')), 'newer');
   }),
 );
 

@@ -14,6 +14,7 @@ import {
   type Entry,
   type Environment,
   epoch,
+  type Frame,
   incarnation,
   indexVersion,
   keyspaceId,
@@ -57,6 +58,9 @@ export interface SimDrive {
   readonly pool: PeerPool;
   readonly server: Server;
 }
+
+/** Sees what comes to a drive before the drive does; true: the drive does not see it. */
+export type Intercept = (world: World, connection: Connection, frame: Frame) => boolean;
 
 export interface Outcome {
   readonly status: number;
@@ -103,13 +107,14 @@ function listen(
   self: Self & { cluster: typeof CLUSTER },
   host: RangeHost,
   pool: PeerPool,
+  frame: (connection: Connection, frame: Frame) => void,
 ): Promise<Server> {
   return serve(environment, {
     self,
     host: self.node,
     port: 7410,
     handlers: {
-      frame: (connection, frame) => host.handleFrame(connection, frame),
+      frame,
       closed: (connection, reason) => {
         pool.handleInboundClosed(connection, reason);
         host.connectionClosed(connection);
@@ -126,8 +131,14 @@ export class World {
   readonly disks: Map<string, MemoryDisk> | undefined;
   readonly #lives: Map<string, number> = new Map();
 
-  constructor(seed: number = 1, options: { hasDisks?: boolean } = {}) {
+  readonly #intercept: Intercept | undefined;
+
+  constructor(
+    seed: number = 1,
+    options: { hasDisks?: boolean; intercept?: Intercept | undefined } = {},
+  ) {
     this.sim = new SimWorld({ seed });
+    this.#intercept = options.intercept;
     this.disks = options.hasDisks === true ? new Map() : undefined;
   }
 
@@ -186,11 +197,14 @@ export class World {
     this.#lives.set(name, life);
     const self = selfOf(name, life);
     let host: RangeHost | undefined;
+    const handle = (connection: Connection, frame: Frame): void => {
+      if (this.#intercept?.(this, connection, frame) !== true) host?.handleFrame(connection, frame);
+    };
     const pool: PeerPool = new PeerPool({
       environment,
       self: () => self,
       log: silent as never,
-      frame: (connection, frame) => host?.handleFrame(connection, frame),
+      frame: handle,
       closed: (connection) => host?.connectionClosed(connection),
       connected: (drive, connection) => host?.peerConnected(drive, connection),
       lost: (drive, connection) => host?.peerLost(drive, connection),
@@ -216,7 +230,7 @@ export class World {
         return store;
       },
     );
-    const server = await listen(environment, self, host, pool);
+    const server = await listen(environment, self, host, pool, handle);
     if (life === 1) await host.startServing([], [], indexVersion(0));
     const address = {
       drive: driveId(name),
