@@ -8,6 +8,7 @@
 // Here the four are tied together, and here is what others may ask about a drive. A drive that comes back
 // registers; from that moment it is alive again, at whatever point the rest just was.
 
+import { setMaxListeners } from 'node:events';
 import type { Clock, DriveId, Heartbeat, RangeId, Timer } from '@piton/protocol';
 import type { Fencing } from '../leases/fencing.ts';
 import type { DriveConnections } from '../members/drive-connections.ts';
@@ -53,6 +54,8 @@ export class Failover implements Standing, DriveFacts {
 
   constructor(parts: FailoverParts) {
     this.#parts = parts;
+    // Every command to a drive listens to it; that is bounded by the commands themselves.
+    setMaxListeners(0, this.#stopping.signal);
     this.#detector = new Detector({
       ...parts,
       watched: () => this.#watched(),

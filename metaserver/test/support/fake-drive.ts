@@ -62,6 +62,8 @@ export class FakeDrive {
   middleKey: Uint8Array | undefined;
   /** What it has granted as a witness; replaced when it starts anew. */
   book: GrantBook;
+  /** Reported with every heartbeat. */
+  storeFailed = false;
   /** False: it answers nothing that is about leases. */
   isWitness = true;
   /** False: it stays with the witnesses that it has. */
@@ -151,7 +153,7 @@ export class FakeDrive {
         intervalMs,
         usedBytes: ranges.reduce((sum, { bytes }) => sum + bytes, 0),
         isFull: false,
-        storeFailed: false,
+        storeFailed: this.storeFailed,
         ranges,
         indexVersion: indexVersion(known),
         leaseMsLeft: undefined,
