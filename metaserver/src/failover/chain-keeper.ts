@@ -204,6 +204,7 @@ export class ChainKeeper {
         messages.installAnswer,
         {
           patienceMs: Number.POSITIVE_INFINITY,
+          takesNoRefusal: true,
           signal,
           say: (message) =>
             log.debug({ range: record.id, epoch: record.epoch, message }, 'waiting'),

@@ -165,6 +165,7 @@ export class FenceKeeper {
     const message = { drive: entry.id, fence: entry.fence, leaseMs: Math.max(1, entry.leaseMs) };
     const options = {
       patienceMs: Infinity,
+      takesNoRefusal: true,
       signal: running.stop.signal,
       say: (reason: string) => log.debug({ drive: entry.id, witness, reason }, 'fence'),
       parked: (wait: () => Promise<boolean>) => wait(),

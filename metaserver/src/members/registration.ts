@@ -66,7 +66,8 @@ export function recordToResume(
   drive: DriveId,
   heldEpoch: Epoch | undefined,
 ): RangeRecord | undefined {
-  const gains = published === undefined || losesRight(record, published, drive);
+  const gains =
+    published === undefined ? serves(record, drive) : losesRight(record, published, drive);
   const takesNewest = heldEpoch === record.epoch || !gains;
   const chosen = takesNewest ? record : published;
   return chosen !== undefined && names(chosen, drive) ? chosen : undefined;

@@ -53,8 +53,10 @@ export class DriveRefusedError extends Error {
 }
 
 export interface CommandOptions {
-  /** Infinity: until the server stops; then refusals are retried too. */
+  /** Infinity: until the server stops. */
   readonly patienceMs: number;
+  /** Refusals are retried too, whatever they say. */
+  readonly takesNoRefusal?: boolean;
   /** Gives up with DriveGoneError as soon as the drive is suspected. */
   readonly endsWithDoubt?: boolean;
   readonly signal: AbortSignal;
@@ -116,7 +118,7 @@ export class Commands {
         return body;
       } catch (error) {
         if (options.signal.aborted) throw new StoppedError();
-        if (options.patienceMs !== Infinity) throwIfFinal(drive, error);
+        if (options.takesNoRefusal !== true) throwIfFinal(drive, error);
         this.#checkPatience(drive, untilMs, error);
         options.say(`drive ${drive}: ${type.name}: ${reasonOf(error)}; trying again`);
         backOffMs = Math.max(backOffMs, askedDelayMs(error));

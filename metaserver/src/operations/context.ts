@@ -69,6 +69,8 @@ export const CommandMode = {
   patient: 'patient',
   /** As patient, and gives up as soon as the drive is suspected: others wait for it meanwhile. */
   wary: 'wary',
+  /** Waits for the drive until the server stops, but a refusal is an answer. */
+  firm: 'firm',
   /** The step cannot be taken back: goes on until it is done. */
   insistent: 'insistent',
 } as const;
@@ -159,12 +161,14 @@ export class OperationContext {
     message: T,
     answerType: MessageType<A>,
     mode: CommandMode,
+    interrupt?: AbortSignal,
   ): Promise<A> {
-    const patienceMs = mode === CommandMode.insistent ? Infinity : this.services.patienceMs;
+    const isEndless = mode === CommandMode.insistent || mode === CommandMode.firm;
     return this.services.commands.send(drive, type, message, answerType, {
-      patienceMs,
+      patienceMs: isEndless ? Infinity : this.services.patienceMs,
+      takesNoRefusal: mode === CommandMode.insistent,
       endsWithDoubt: mode === CommandMode.wary,
-      signal: this.signal,
+      signal: interrupt === undefined ? this.signal : AbortSignal.any([this.signal, interrupt]),
       say: (text) => this.#voice.say(text),
       parked: (wait) => this.parked(wait),
     });

@@ -1,8 +1,10 @@
 // Cuts a range in two on the drives that hold it; no data moves.
 //
-//   accepted  when no exact key was given, a member is asked for the key that halves the bytes
-//   cutting   both records are persisted (the left one keeps the id, both have the next epoch), the head
-//             passes the cut down its chain in the order of its writes and answers when all have it
+//   accepted       when no exact key was given, a member is asked for the key that halves the bytes
+//   cutting        both records are persisted (the left one keeps the id, both have the next epoch), the head
+//                  passes the cut down its chain in the order of its writes and answers when all have it
+//   cuttingDirect  a member died meanwhile, and the survivors cut by themselves   (split-recovery.ts)
+//   takingBack     a member died before anybody had cut: it is undone, and begun anew   (split-recovery.ts)
 //
 // Once persisted it goes on until it is done: a member may have cut already.
 
@@ -11,13 +13,13 @@ import {
   epoch,
   headOf,
   isInside,
+  MemberState,
   messages,
-  type RangeId,
   type RangeRecord,
   tailOf,
 } from '@piton/protocol';
 import { wireBytes } from '../state/drive-shares.ts';
-import { DriveGoneError, DriveRefusedError } from './commands.ts';
+import { DriveFencedError, DriveGoneError, DriveRefusedError } from './commands.ts';
 import {
   CommandMode,
   type OperationContext,
@@ -26,23 +28,32 @@ import {
 } from './context.ts';
 import { untilSettled } from './copy-wait.ts';
 import { problemWithGrowth } from './room.ts';
-
-export interface SplitPayload {
-  readonly range: RangeId;
-  /** Hex; absent: in the middle of the bytes. */
-  readonly key?: string;
-  /** The new range, once it is persisted. */
-  readonly right?: RangeId;
-}
+import {
+  cutDirect,
+  decide,
+  publishBoth,
+  recordsOf,
+  type SplitPayload,
+  takeBack,
+  whenAnyFenced,
+} from './split-recovery.ts';
+import { StoppedError } from './waiting.ts';
 
 export class SplitRangeOperation implements OperationKind {
   readonly kind = 'split';
 
   async run(context: OperationContext): Promise<string> {
-    if (context.entry.step === 'accepted') await accept(context);
-    const { range, right } = context.entry.payload as unknown as Required<SplitPayload>;
-    if (context.entry.step === 'cutting') await cut(context, range, right);
-    return `range ${range} was cut in two, the new one is ${right}`;
+    for (;;) {
+      const { step, payload } = context.entry;
+      if (step === 'accepted') await accept(context);
+      else if (step === 'cutting') await cut(context);
+      else if (step === 'cuttingDirect') await cutDirect(context);
+      else if (step === 'takingBack') await takeBack(context);
+      else {
+        const { range, right } = payload as unknown as Required<SplitPayload>;
+        return `range ${range} was cut in two, the new one is ${right}`;
+      }
+    }
   }
 }
 
@@ -96,7 +107,9 @@ async function persist(
   if (problem !== undefined) throw new OperationFailedError(problem);
   await context.services.state.change((draft) => {
     const { entry } = context;
-    const right = draft.takeRangeId();
+    // A split that is begun anew keeps its number: a member that died may have data under it.
+    const { right: known } = entry.payload as unknown as SplitPayload;
+    const right = known ?? draft.takeRangeId();
     const next = { epoch: epoch(record.epoch + 1), version: draft.version() };
     const left = { ...record, ...next, end: key };
     draft.putRange({ record: left, published: context.range(record.id).published });
@@ -111,21 +124,37 @@ async function persist(
   });
 }
 
-async function cut(context: OperationContext, range: RangeId, rightId: RangeId): Promise<void> {
-  const { record: left } = context.range(range);
-  const { record: right } = context.range(rightId);
+const isServing = (state: MemberState): boolean => state === MemberState.serving;
+
+async function cut(context: OperationContext): Promise<void> {
+  if (await cutAtHead(context)) {
+    await context.fault('split.cut');
+    await publishBoth(context);
+  } else await decide(context);
+}
+
+/** Returns false when a member of the chain is fenced before the head has answered. */
+async function cutAtHead(context: OperationContext): Promise<boolean> {
+  const { left, right } = recordsOf(context);
   const head = headOf(left);
-  if (head === undefined) throw new Error(`range ${range} has no head`);
-  await context.command(
-    head,
-    messages.splitRange,
-    { left, right },
-    messages.done,
-    CommandMode.insistent,
-  );
-  await context.fault('split.cut');
-  await context.save('published', `range ${range} was cut`, (draft) => {
-    draft.publishRange(context.range(range));
-    draft.publishRange(context.range(rightId));
-  });
+  if (head === undefined) throw new Error(`range ${left.id} has no head`);
+  const { standing } = context.services;
+  if (left.chain.some(({ drive, state }) => isServing(state) && standing.isFenced(drive))) {
+    return false;
+  }
+  const interrupt = new AbortController();
+  const stopListening = whenAnyFenced(context, left, () => interrupt.abort());
+  try {
+    const message = { left, right };
+    const { splitRange, done } = messages;
+    const mode = CommandMode.insistent;
+    await context.command(head, splitRange, message, done, mode, interrupt.signal);
+    return true;
+  } catch (error) {
+    const isInterrupted = error instanceof StoppedError && !context.signal.aborted;
+    if (isInterrupted || error instanceof DriveFencedError) return false;
+    throw error;
+  } finally {
+    stopListening();
+  }
 }

@@ -62,6 +62,8 @@ export class FakeDrive {
   middleKey: Uint8Array | undefined;
   /** What it has granted as a witness; replaced when it starts anew. */
   book: GrantBook;
+  /** Where it has cut, by the right half: what it says when it is asked. */
+  readonly cuts: Map<RangeId, number> = new Map();
   /** Reported with every heartbeat. */
   storeFailed = false;
   /** False: it answers nothing that is about leases. */
@@ -194,9 +196,13 @@ export class FakeDrive {
       case Opcode.splitRange: {
         const message = messages.splitRange.decode(body);
         const { id, epoch: at } = message.left;
-        this.#carryOut(connection, frame, `split ${id}@${at}`, () => this.#split(frame, message));
+        const what = message.isDirect === true ? 'cut' : 'split';
+        this.#carryOut(connection, frame, `${what} ${id}@${at}`, () => this.#split(frame, message));
         break;
       }
+      case Opcode.rangeState:
+        this.#tellState(connection, frame);
+        break;
       case Opcode.fenceDrive:
       case Opcode.setWitnesses:
       case Opcode.heardOf:
@@ -207,6 +213,20 @@ export class FakeDrive {
         break;
       default:
     }
+  }
+
+  #tellState(connection: Connection, { requestId, header }: Frame): void {
+    const { range } = messages.rangeState.decode(header[2]);
+    const cut = this.cuts.get(range);
+    connection.answer(requestId, messages.rangeStateAnswer, {
+      range,
+      record: this.records.get(range),
+      isHeld: this.records.has(range),
+      isComplete: this.records.has(range),
+      sequence: sequence(cut ?? 0),
+      committed: sequence(cut ?? 0),
+      cutSequence: cut === undefined ? undefined : sequence(cut),
+    });
   }
 
   #witness(connection: Connection, { opcode, requestId, header }: Frame): void {

@@ -1,0 +1,323 @@
+// A split in which a member of the chain died between the first who cut and the last.
+//
+// The cut travels down the chain and each member makes it before it passes it on, so whoever has cut has
+// only such members before it that have, and the head had drained the range: everybody stood at the
+// sequence of the cut. No write is committed under the new records before every member has cut. So the
+// first survivor decides:
+//
+//   it has cut      the others make the same cut by themselves (cuttingDirect). One that does not stand
+//                   at its sequence leaves both chains, and is copied anew
+//   it has not      nobody behind it has: the cut is taken back (takingBack), and begun anew. If it comes
+//                   to the first survivor just then, that refuses the record without it: then it has cut
+//
+// Both under a higher epoch, persisted first, with the dead member offline. Once the sequence of the
+// cut is persisted there is no way back, whoever dies next: it is right for everyone who stands at it.
+
+import {
+  type DriveId,
+  epoch,
+  type Member,
+  MemberState,
+  messages,
+  type RangeId,
+  type RangeRecord,
+  type Sequence,
+  Status,
+} from '@piton/protocol';
+import { ordered, servingIn } from '../failover/chain-plan.ts';
+import { DriveFencedError, DriveRefusedError } from './commands.ts';
+import { CommandMode, type OperationContext } from './context.ts';
+import { tellAll } from './tell-all.ts';
+import { pause } from './waiting.ts';
+
+export interface SplitPayload {
+  readonly range: RangeId;
+  /** Hex; absent: in the middle of the bytes. */
+  readonly key?: string;
+  /** The new range, once it is persisted. */
+  readonly right?: RangeId;
+  /** The last sequence before the cut, once a survivor has told it. */
+  readonly sequence?: Sequence;
+}
+
+/** Before the members are asked again when all of them are dead. */
+const RETRY_MS = 500;
+/** A member may still be applying what was committed: it is asked so often. */
+const CUT_ATTEMPTS = 10;
+
+/** A member has made the cut that was to be taken back, or cannot make the one that is to be made. */
+class RefusedByMemberError extends Error {
+  readonly drive: DriveId;
+  constructor(drive: DriveId, cause: DriveRefusedError) {
+    super(cause.message, { cause });
+    this.drive = drive;
+  }
+}
+
+function payloadOf(context: OperationContext): SplitPayload & { readonly right: RangeId } {
+  return context.entry.payload as unknown as Required<SplitPayload>;
+}
+
+export function recordsOf(context: OperationContext): { left: RangeRecord; right: RangeRecord } {
+  const { range, right } = payloadOf(context);
+  return { left: context.range(range).record, right: context.range(right).record };
+}
+
+export async function publishBoth(context: OperationContext): Promise<void> {
+  const { range, right } = payloadOf(context);
+  await context.save('published', `range ${range} was cut`, (draft) => {
+    draft.publishRange(context.range(range));
+    draft.publishRange(context.range(right));
+  });
+}
+
+const drivesServing = ({ chain }: RangeRecord): DriveId[] =>
+  servingIn(chain).map(({ drive }) => drive);
+
+/** Calls `wake` when a serving member of the record is fenced. Returns how to stop listening. */
+export function whenAnyFenced(
+  context: OperationContext,
+  record: RangeRecord,
+  wake: () => void,
+): () => void {
+  const { standing } = context.services;
+  const stops = new Map<DriveId, () => void>();
+  const listen = (drive: DriveId): void => {
+    stops.set(
+      drive,
+      standing.whenDoubted(drive, () => (standing.isFenced(drive) ? wake() : listen(drive))),
+    );
+  };
+  for (const drive of drivesServing(record)) listen(drive);
+  return () => {
+    for (const stop of stops.values()) stop();
+  };
+}
+
+/** Asks the first survivor, and persists what follows from its answer. */
+export async function decide(context: OperationContext): Promise<void> {
+  const { standing } = context.services;
+  for (;;) {
+    const { left } = recordsOf(context);
+    const members = drivesServing(left);
+    // All are back: the head is told again, and passes the cut on.
+    if (!members.some((drive) => standing.isFenced(drive))) return;
+    const [first] = members.filter((drive) => !standing.isFenced(drive));
+    const answer = first && (await askState(context, first));
+    if (answer !== undefined) {
+      if (answer.cutSequence === undefined) await persistBack(context);
+      else await persistDirect(context, answer.cutSequence);
+      return;
+    }
+    await wait(context, 'waiting for a member of its chain');
+  }
+}
+
+/** How far a member is with the right half; undefined when it is fenced meanwhile. */
+async function askState(context: OperationContext, drive: DriveId) {
+  const { right: range } = payloadOf(context);
+  const { rangeState, rangeStateAnswer } = messages;
+  const mode = CommandMode.insistent;
+  try {
+    return await context.command(drive, rangeState, { range }, rangeStateAnswer, mode);
+  } catch (error) {
+    if (error instanceof DriveFencedError) return undefined;
+    throw error;
+  }
+}
+
+/** Fenced members, and those named, are offline in the next record. */
+function nextChain(
+  context: OperationContext,
+  chain: readonly Member[],
+  leaving: readonly DriveId[],
+): Member[] {
+  const { standing } = context.services;
+  const stays = ({ drive, state }: Member): boolean =>
+    state !== MemberState.serving || !(standing.isFenced(drive) || leaving.includes(drive));
+  const offline = chain
+    .filter((member) => !stays(member))
+    .map(({ drive }) => ({ drive, state: MemberState.offline }));
+  return ordered([...chain.filter(stays), ...offline]);
+}
+
+async function persistDirect(
+  context: OperationContext,
+  sequence: Sequence,
+  leaving: readonly DriveId[] = [],
+): Promise<void> {
+  const { state } = context.services;
+  const payload = payloadOf(context);
+  await state.change((draft) => {
+    const { record, published } = context.range(payload.range);
+    // Not there when the cut was being taken back: then the left record is the whole range.
+    const half = state.ranges.get(payload.right)?.record;
+    const start = half?.start ?? new Uint8Array(Buffer.from(payload.key as string, 'hex'));
+    const end = half === undefined ? record.end : half.end;
+    const chain = nextChain(context, record.chain, leaving);
+    const next = { ...record, epoch: epoch(record.epoch + 1), version: draft.version(), chain };
+    draft.putRange({ record: { ...next, end: start }, published });
+    draft.putRange({ record: { ...next, id: payload.right, start, end }, published: undefined });
+    draft.putOperation({
+      ...context.entry,
+      step: 'cuttingDirect',
+      message: `the members of range ${payload.range} cut by themselves`,
+      ranges: [payload.range, payload.right],
+      payload: { ...payload, sequence },
+    });
+  });
+  await context.fault('split.directPersisted');
+}
+
+/** Survivors cut by themselves, those that cannot are taken out. */
+export async function cutDirect(context: OperationContext): Promise<void> {
+  const { sequence } = payloadOf(context);
+  for (;;) {
+    try {
+      if (await tellDirect(context, sequence as Sequence)) break;
+      await wait(context, 'all members of its chain are away');
+    } catch (error) {
+      if (!(error instanceof RefusedByMemberError)) throw error;
+      await giveUpMember(context, error, sequence as Sequence);
+    }
+  }
+  await context.fault('split.directTold');
+  await publishBoth(context);
+}
+
+/** Returns false when there was nobody left to be told. */
+async function tellDirect(context: OperationContext, sequence: Sequence): Promise<boolean> {
+  const { standing } = context.services;
+  const { left, right } = recordsOf(context);
+  const serving = drivesServing(left);
+  let toldCount = 0;
+  await tellAll(context.range(left.id).published, left, {
+    isFenced: (drive) => standing.isFenced(drive),
+    tell: async (drive) => {
+      if (!serving.includes(drive)) return context.tell(drive, left, CommandMode.insistent);
+      const isTold = await tellToCut(context, drive, { left, right, isDirect: true, sequence });
+      if (isTold) toldCount++;
+      return isTold;
+    },
+  });
+  return toldCount > 0;
+}
+
+interface DirectCut {
+  readonly left: RangeRecord;
+  readonly right: RangeRecord;
+  readonly isDirect: boolean;
+  readonly sequence: Sequence;
+}
+
+async function tellToCut(
+  context: OperationContext,
+  drive: DriveId,
+  message: DirectCut,
+): Promise<boolean> {
+  const { splitRange, done } = messages;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await context.command(drive, splitRange, message, done, CommandMode.firm);
+      return true;
+    } catch (error) {
+      if (error instanceof DriveFencedError) return false;
+      if (!isCutRefusal(error)) throw error;
+      if (attempt === CUT_ATTEMPTS) throw new RefusedByMemberError(drive, error);
+    }
+    await context.parked(() => pause(context.services.clock, RETRY_MS / 5, context.signal));
+  }
+}
+
+function isCutRefusal(error: unknown): error is DriveRefusedError {
+  return error instanceof DriveRefusedError && error.status === Status.conflictingOperation;
+}
+
+/** A member that does not stand at the sequence of the cut, when another one has made it. */
+async function giveUpMember(
+  context: OperationContext,
+  { drive, message }: RefusedByMemberError,
+  sequence: Sequence,
+): Promise<void> {
+  const { standing } = context.services;
+  const { left } = recordsOf(context);
+  const others = drivesServing(left).filter((one) => one !== drive && !standing.isFenced(one));
+  if (others.length > 0) await persistDirect(context, sequence, [drive]);
+  else await wait(context, message);
+}
+
+/** All members are dead, or the one that is here cannot go on alone. */
+function wait(context: OperationContext, why: string): Promise<void> {
+  context.say(`range ${payloadOf(context).range}: ${why}`);
+  return context.parked(() => pause(context.services.clock, RETRY_MS, context.signal));
+}
+
+/** The range is whole again in its next record, and the right half is not in the catalog any more. */
+async function persistBack(context: OperationContext): Promise<void> {
+  const { state } = context.services;
+  const payload = payloadOf(context);
+  const key = Buffer.from(recordsOf(context).right.start).toString('hex');
+  await state.change((draft) => {
+    const { record, published } = context.range(payload.range);
+    const { end } = context.range(payload.right).record;
+    const chain = nextChain(context, record.chain, []);
+    const next = {
+      ...record,
+      end,
+      epoch: epoch(record.epoch + 1),
+      version: draft.version(),
+      chain,
+    };
+    draft.putRange({ record: next, published });
+    draft.removeRange(payload.right);
+    draft.putOperation({
+      ...context.entry,
+      step: 'takingBack',
+      message: `a member died before range ${payload.range} was cut: beginning anew`,
+      ranges: [payload.range],
+      payload: { ...payload, key },
+    });
+  });
+  await context.fault('split.backPersisted');
+}
+
+export async function takeBack(context: OperationContext): Promise<void> {
+  const { standing } = context.services;
+  const { range } = payloadOf(context);
+  const { record, published } = context.range(range);
+  try {
+    await tellAll(published, record, {
+      isFenced: (drive) => standing.isFenced(drive),
+      tell: (drive) => tellWhole(context, drive, record),
+    });
+  } catch (error) {
+    if (!(error instanceof RefusedByMemberError)) throw error;
+    await forward(context, error.drive);
+    return;
+  }
+  await context.fault('split.backTold');
+  await context.save('accepted', `range ${range} is being cut anew`, (draft) =>
+    draft.publishRange(context.range(range)),
+  );
+}
+
+async function tellWhole(
+  context: OperationContext,
+  drive: DriveId,
+  record: RangeRecord,
+): Promise<boolean> {
+  try {
+    return await context.tell(drive, record, CommandMode.firm);
+  } catch (error) {
+    if (isCutRefusal(error)) throw new RefusedByMemberError(drive, error);
+    throw error;
+  }
+}
+
+/** The cut came to a member just before it was to be taken back. */
+async function forward(context: OperationContext, drive: DriveId): Promise<void> {
+  const answer = await askState(context, drive);
+  if (answer?.cutSequence !== undefined) await persistDirect(context, answer.cutSequence);
+  // Fenced meanwhile, or it refused for another reason: it is told again.
+  else await wait(context, `drive ${drive} is not ready`);
+}
