@@ -52,6 +52,10 @@ export class Greeting implements LinkEvents {
     }
   }
 
+  target(): Uint8Array | undefined {
+    return this.#connection === undefined ? undefined : this.#assembler.target();
+  }
+
   drain(): void {
     this.#connection?.handleDrain();
   }

@@ -50,6 +50,11 @@ export interface LinkEvents {
    * copied. Otherwise they belong to the owner of the link.
    */
   data(chunk: Uint8Array, isBorrowed: boolean): void;
+  /**
+   * Where the next bytes should lie, when the owner has a place for them; a link that can receive
+   * there passes a view of that place to `data`, and a copy is spared.
+   */
+  target?(): Uint8Array | undefined;
   /** The send buffer has drained below the low mark. */
   drain(): void;
   /** Called exactly once, last. */

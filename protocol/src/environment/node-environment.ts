@@ -1,7 +1,7 @@
 // The real world behind the seam: Node's clock, random numbers and TCP sockets.
 
 import { randomFillSync } from 'node:crypto';
-import { connect, createServer, type OnReadOpts, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type {
   Clock,
@@ -13,13 +13,12 @@ import type {
   Random,
   UnboundLink,
 } from './environment.ts';
+import { Inlet, receiving, receivingInstead } from './receiving.ts';
 
 /** Node's longest timer, 24 days. */
 const TIMER_MS_MAX = 2_147_483_647;
 /** How long a closed link may take to send its last words. */
 const LINGER_MS_MAX = 1_000;
-/** What one read of a dialled socket may bring. */
-const RECEIVED_BYTES_MAX = 256 * 1024;
 
 const nodeClock: Clock = {
   nowMs: () => performance.now(),
@@ -53,25 +52,15 @@ export function formatAddress(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/**
- * Where the dialled sockets of this process receive, one after the other: a read is handled before
- * the next one begins. Otherwise Node allocates 64 KiB for each read, which costs more than copying.
- * An accepted socket cannot be given a buffer.
- */
-let receiveBuffer: Buffer | undefined;
-
-/** Takes what a dialled socket received; set when the link is bound. */
-interface Inlet {
-  take: ((chunk: Uint8Array) => void) | undefined;
-}
-
 class SocketLink implements Link {
   readonly remoteAddress: string;
   readonly #socket: Socket;
+  readonly #inlet: Inlet | undefined;
   #isClosing = false;
 
   constructor(socket: Socket, events: LinkEvents, inlet?: Inlet) {
     this.#socket = socket;
+    this.#inlet = inlet;
     this.remoteAddress = formatAddress(socket.remoteAddress ?? '?', socket.remotePort ?? 0);
     let failure: Error | undefined;
     if (inlet === undefined) {
@@ -79,9 +68,7 @@ class SocketLink implements Link {
         if (!this.#isClosing) events.data(chunk as Uint8Array, false);
       });
     } else {
-      inlet.take = (chunk) => {
-        if (!this.#isClosing) events.data(chunk, true);
-      };
+      inlet.receiver = events;
     }
     socket.on('drain', () => events.drain());
     socket.on('error', (error) => {
@@ -109,10 +96,12 @@ class SocketLink implements Link {
   }
 
   pause(): void {
+    this.#inlet?.pause();
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#inlet?.resume();
     this.#socket.resume();
   }
 
@@ -123,6 +112,8 @@ class SocketLink implements Link {
   close(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
+    if (this.#inlet !== undefined) this.#inlet.receiver = undefined;
+    this.#inlet?.resume();
     const socket = this.#socket;
     if (socket.destroyed) return;
     const timer = setTimeout(() => socket.destroy(), LINGER_MS_MAX);
@@ -150,15 +141,10 @@ function unboundLink(socket: Socket, inlet?: Inlet): UnboundLink {
   };
 }
 
-function receiving(inlet: Inlet): OnReadOpts {
-  receiveBuffer ??= Buffer.allocUnsafeSlow(RECEIVED_BYTES_MAX);
-  return {
-    buffer: receiveBuffer,
-    callback(bytes, buffer) {
-      inlet.take?.(buffer.subarray(0, bytes));
-      return true;
-    },
-  };
+function acceptedLink(accepted: Socket): UnboundLink {
+  const inlet = new Inlet();
+  const socket = receivingInstead(accepted, inlet);
+  return socket === undefined ? unboundLink(accepted) : unboundLink(socket, inlet);
 }
 
 function connectSocket(
@@ -169,7 +155,7 @@ function connectSocket(
   const { host, port } = parseAddress(address);
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const inlet: Inlet = { take: undefined };
+    const inlet = new Inlet();
     const socket = connect({ host, port, onread: receiving(inlet) });
     if (!isRef) socket.unref();
     const abort = (): void => {
@@ -200,7 +186,7 @@ const nodeNetwork: Network = {
   listen(host, port, accept) {
     return new Promise((resolve, reject) => {
       const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
-        accept(unboundLink(socket)),
+        accept(acceptedLink(socket)),
       );
       server.once('error', reject);
       server.listen(port, host, () => {

@@ -104,6 +104,9 @@ function parseFrame(header: Buffer, payload: Buffer): Frame {
   return { opcode, requestId, header: fields, payload };
 }
 
+/** What is still missing of a frame is received into its place from this size on. */
+const TARGET_BYTES_MIN = 32 * 1024;
+
 /** Cuts a stream of chunks into frames. One for each link. */
 export class FrameAssembler {
   #headerBytesMax: number;
@@ -146,6 +149,12 @@ export class FrameAssembler {
       if (whole > 0) offset = whole;
       else offset = this.#startGathering(bytes, offset, emit);
     }
+  }
+
+  /** Where the next bytes of the stream belong, when they are many and their place is known. */
+  target(): Uint8Array | undefined {
+    const missing = this.#body.length - this.#bodyFilled;
+    return missing < TARGET_BYTES_MIN ? undefined : this.#body.subarray(this.#bodyFilled);
   }
 
   #checkSizes(headerBytes: number, payloadBytes: number): void {
@@ -191,7 +200,9 @@ export class FrameAssembler {
 
   #gather(bytes: Buffer, offset: number, emit: (frame: Frame) => void): number {
     const taken = Math.min(this.#body.length - this.#bodyFilled, bytes.length - offset);
-    bytes.copy(this.#body, this.#bodyFilled, offset, offset + taken);
+    if (!this.#isInPlace(bytes, offset)) {
+      bytes.copy(this.#body, this.#bodyFilled, offset, offset + taken);
+    }
     this.#bodyFilled += taken;
     if (this.#bodyFilled === this.#body.length) {
       const body = this.#body;
@@ -200,5 +211,14 @@ export class FrameAssembler {
       emit(parseFrame(body.subarray(0, this.#headerBytes), body.subarray(this.#headerBytes)));
     }
     return offset + taken;
+  }
+
+  /** True for bytes that were received at the `target`. */
+  #isInPlace(bytes: Buffer, offset: number): boolean {
+    const body = this.#body;
+    return (
+      bytes.buffer === body.buffer &&
+      bytes.byteOffset + offset === body.byteOffset + this.#bodyFilled
+    );
   }
 }

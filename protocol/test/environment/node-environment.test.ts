@@ -113,6 +113,71 @@ test(
 );
 
 test(
+  'a link that is paused under load keeps what still comes, and its order',
+  deadline(10_000, async () => {
+    const ends = await connected();
+    const sent = Buffer.alloc(3_000_000);
+    for (let at = 0; at < sent.length; at += 4) sent.writeUInt32LE(at, at);
+    ends.here.send([sent]);
+    const heardBytes = (): number => ends.heard.reduce((sum, chunk) => sum + chunk.length, 0);
+    while (heardBytes() < sent.length) {
+      ends.there.pause();
+      const before = heardBytes();
+      await new Promise((next) => setImmediate(next));
+      assert.is(heardBytes(), before, 'nothing comes while it is paused');
+      ends.there.resume();
+      await eventually(() => heardBytes() > before);
+    }
+    assert.ok(Buffer.concat(ends.heard).equals(sent));
+    ends.here.close();
+    await eventually(() => ends.closings.length === 2);
+    await ends.close();
+  }),
+);
+
+test(
+  'both ends of a link receive into the place that their owner names',
+  deadline(5_000, async () => {
+    let accepted: UnboundLink | undefined;
+    const listener = await network.listen('127.0.0.1', 0, (unbound) => {
+      accepted = unbound;
+    });
+    const dialled = await network.connect(listener.address);
+    await eventually(() => accepted !== undefined);
+    const places = [new Uint8Array(64), new Uint8Array(64)];
+    const filled = [0, 0];
+    const [here, there] = [dialled, accepted as UnboundLink].map((unbound, end) =>
+      unbound.bind({
+        data: (chunk, isBorrowed) => {
+          const place = places[end] as Uint8Array;
+          assert.ok(isBorrowed);
+          const isFirst = filled[end] === 0;
+          const isInPlace = chunk.buffer === place.buffer && chunk.byteOffset === filled[end];
+          assert.is(isInPlace, !isFirst, 'the first read had no place yet');
+          if (isFirst) place.set(chunk);
+          filled[end] = (filled[end] as number) + chunk.length;
+        },
+        target: () => (places[end] as Uint8Array).subarray(filled[end]),
+        drain: () => {},
+        close: () => {},
+      }),
+    ) as [Link, Link];
+    filled.fill(0);
+    for (const [end, link] of [there, here].entries()) {
+      for (const part of [1, 2, 3]) {
+        link.send([new Uint8Array(20).fill(part)]);
+        await eventually(() => filled[end] === part * 20);
+      }
+    }
+    const expected = [1, 2, 3].flatMap((part) => new Array(20).fill(part)).concat(0, 0, 0, 0);
+    for (const place of places) assert.equal([...place], expected);
+    here.close();
+    there.close();
+    await listener.close();
+  }),
+);
+
+test(
   'connecting is given up when the signal says so, before and while it waits',
   deadline(5_000, async () => {
     const reason = new Error('given up');

@@ -157,6 +157,30 @@ test('frames from borrowed chunks do not change when the chunks do', () => {
   }
 });
 
+test('a large frame is gathered where its bytes are received', () => {
+  const value = Buffer.alloc(300_000);
+  for (let at = 0; at < value.length; at += 4) value.writeUInt32LE(at, at);
+  const frame = encodeFrame([Opcode.answer, 1], [value]);
+  const stream = Buffer.concat([...frame, ...encodeFrame([Opcode.ping, 0])]);
+  const frames: Frame[] = [];
+  const assembler = new FrameAssembler();
+  const lent = Buffer.alloc(50_000);
+  let inPlace = 0;
+  for (let at = 0; at < stream.length; ) {
+    const target = assembler.target() ?? lent;
+    const bytes = Math.min(target.length, 40_000, stream.length - at);
+    stream.copy(target, 0, at, at + bytes);
+    if (target !== lent) inPlace += bytes;
+    assembler.push(target.subarray(0, bytes), (whole) => frames.push(whole), true);
+    lent.fill(0xee);
+    at += bytes;
+  }
+  assert.ok(inPlace > 200_000);
+  assert.is(frames.length, 2);
+  assert.ok(frames[0]?.payload.equals(value));
+  assert.is(assembler.target(), undefined, 'no frame is being gathered');
+});
+
 test('what the receiver throws reaches the caller of push', () => {
   const assembler = new FrameAssembler();
   const bytes = sampleFrames()['ping'] as Buffer;
