@@ -52,6 +52,15 @@ function rows(sizes: readonly (readonly [number, number])[]): Ranges {
   );
 }
 
+test('a drive sheds another copy when the first choice has its other copy where it would go', () => {
+  const ranges = rows([0, 1, 2, 3].map(() => [1e12, 0] as const));
+  const chains = [0, 1, 2, 3].map(() => ['d1', 'd2']);
+  const input = { ranges, drives: driveList(3) };
+  const result = replan(input, chains, { replicas: 2, isBalancing: true, threshold: 0.1 });
+  assert.equal(result.after[0], [3e12, 3e12, 2e12]);
+  assert.is(result.moves.length, 2);
+});
+
 test('a valid placement stays as it is', () => {
   const ranges = rows([
     [1e12, 1e6],

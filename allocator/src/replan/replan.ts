@@ -70,6 +70,9 @@ function clusterDrives(
   return drives;
 }
 
+/** Choices of what a drive sheds; one is enough unless drives of the other copies are in the way. */
+const SHED_ROUNDS = 16;
+
 class Replanner {
   readonly #input: PlanInput;
   readonly #options: ReplanOptions;
@@ -308,7 +311,7 @@ class Replanner {
     const excess = this.#excess(d);
     this.#bytesBound += shedBound(state, copies, excess);
     let left = copies;
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < SHED_ROUNDS; round++) {
       const missing = this.#excess(d);
       if (missing.every((value) => value <= 0)) return;
       const chosen = chooseToShed(state, left, this.#withMargin(d, missing));
@@ -320,7 +323,9 @@ class Replanner {
         }
         this.#place(copy, reason);
       }
-      left = left.filter((copy) => state.driveOf(copy) === d);
+      // What no other drive can take is not chosen again: others may do instead.
+      const tried = new Set(chosen);
+      left = left.filter((copy) => !tried.has(copy));
       if (chosen.length === 0) break;
     }
     if (this.#excess(d).some((value) => value > 0) && !this.#options.isBalancing) {

@@ -5,7 +5,7 @@
 // restart the next heartbeats bring it back.
 
 import type { DriveId, RangeId, RangeRecord, RangeReport } from '@piton/protocol';
-import { headOf, tailOf } from '@piton/protocol';
+import { headOf } from '@piton/protocol';
 
 export interface RangeLoad {
   readonly keys: number;
@@ -88,20 +88,23 @@ export class Statistics {
     return this.#byDrive.get(drive)?.get(range) ?? NO_LOAD;
   }
 
-  /** A range as its users see it: what its tail holds, what all members read, what its head takes. */
+  /**
+   * A range as its users see it: what its members hold, what all of them read, what its head takes. Members
+   * measure now and then, each in its own time, so the one that knows of most is believed.
+   */
   ofRange(record: RangeRecord): RangeLoad {
-    const tail = tailOf(record);
     const head = headOf(record);
-    const held = tail === undefined ? NO_LOAD : this.on(tail, record.id);
     const taken = head === undefined ? NO_LOAD : this.on(head, record.id);
-    let readsPerSecond = 0;
-    let readBytesPerSecond = 0;
+    let { readsPerSecond, readBytesPerSecond, keys, bytes } = NO_LOAD;
     for (const { drive } of record.chain) {
       const load = this.on(drive, record.id);
       readsPerSecond += load.readsPerSecond;
       readBytesPerSecond += load.readBytesPerSecond;
+      keys = Math.max(keys, load.keys);
+      bytes = Math.max(bytes, load.bytes);
     }
     const { writesPerSecond, writtenBytesPerSecond } = taken;
-    return { ...held, readsPerSecond, readBytesPerSecond, writesPerSecond, writtenBytesPerSecond };
+    const writes = { writesPerSecond, writtenBytesPerSecond };
+    return { keys, bytes, readsPerSecond, readBytesPerSecond, ...writes };
   }
 }
