@@ -21,6 +21,7 @@ export * from './keys/key-hash.ts';
 export * from './keys/keys.ts';
 export * from './leases/grant-book.ts';
 export * from './leases/grant-length.ts';
+export * from './leases/witness-names.ts';
 export { NodeKind } from './messages/handshake.ts';
 export type * from './messages/index.ts';
 export * as messages from './messages/index.ts';

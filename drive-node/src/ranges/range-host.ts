@@ -79,8 +79,6 @@ export class RangeHost implements Ranges {
   readonly #holdings: Holdings;
   readonly #handlers: ReadonlyMap<number, FrameHandler>;
   readonly #endSweep: () => void;
-  /** What was found on the device. */
-  readonly #rebuilt: readonly Replica[];
   #isServing = false;
   #isStopped = false;
 
@@ -144,7 +142,6 @@ export class RangeHost implements Ranges {
     });
     this.#handlers = this.#handlerTable(this.#makeReceiver());
     this.#holdings = new Holdings(store, routes, environment.clock);
-    this.#rebuilt = rebuilt.replicas;
     this.#restore(rebuilt);
     store.onProgress((failure) => this.#progress(failure));
     this.#endSweep = startSweep(environment.clock, () => routes.replicas.values(), this.#asker);
@@ -271,11 +268,13 @@ export class RangeHost implements Ranges {
     records: readonly RangeRecord[],
     addresses: readonly DriveAddress[],
     version: IndexVersion,
+    hasLostRights: boolean = !this.#isServing,
   ): Promise<void> {
     this.#routes.learnAddresses(addresses);
     this.#routes.learnVersion(version);
     const wasServing = this.#isServing;
-    this.#routes.suspendUnlisted(this.#rebuilt, records, !wasServing);
+    if (hasLostRights) this.#routes.suspendUnlisted(records);
+    else this.#routes.relist(records);
     for (const record of records) {
       // A range that was never installed here comes with a command of its own.
       if (this.#routes.get(record.id) === undefined) continue;

@@ -93,21 +93,26 @@ export class Routes {
   }
 
   /**
-   * A copy that a restarted drive found on its device and that the metadata server does not name lives
-   * elsewhere now: it is not served, and waits to be dropped. Copies that came since have come by
-   * commands that the answer may not know yet.
+   * The drive was away or without rights: a copy that the metadata server does not name lives elsewhere
+   * now. It is not served, and waits to be dropped.
    */
-  suspendUnlisted(
-    found: readonly Replica[],
-    records: readonly RangeRecord[],
-    isFirst: boolean,
-  ): void {
+  suspendUnlisted(records: readonly RangeRecord[]): void {
     const listed = new Set(records.map(({ id }) => id));
-    for (const replica of found) {
-      if (listed.has(replica.id)) replica.isListed = true;
-      else if (isFirst) replica.isListed = false;
-      if (this.get(replica.id) === replica) this.add(replica);
+    for (const replica of this.#replicas.values()) this.#setListed(replica, listed.has(replica.id));
+  }
+
+  /** Copies that are named again. Others may have come by commands that the answer does not know yet. */
+  relist(records: readonly RangeRecord[]): void {
+    for (const { id } of records) {
+      const replica = this.#replicas.get(id);
+      if (replica !== undefined) this.#setListed(replica, true);
     }
+  }
+
+  #setListed(replica: Replica, isListed: boolean): void {
+    if (replica.isListed === isListed) return;
+    replica.isListed = isListed;
+    this.add(replica);
   }
 
   #forgetGone(id: RangeId): void {

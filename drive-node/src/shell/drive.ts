@@ -12,6 +12,7 @@ import {
   type DriveId,
   type Frame,
   formatAddress,
+  incarnation,
   indexVersion,
   NodeKind,
   Opcode,
@@ -27,6 +28,8 @@ import type { Ranges } from './host.ts';
 import { refuseUnknown } from './membership/commands.ts';
 import { Lease } from './membership/lease.ts';
 import { Membership, sendSyncFinished } from './membership/membership.ts';
+import { Renewal } from './membership/renewal.ts';
+import { Witness } from './membership/witness.ts';
 import { advertisedAddress } from './network/advertise.ts';
 import { pause } from './network/back-off.ts';
 import { MetaLink } from './network/meta-link.ts';
@@ -73,7 +76,9 @@ class RunningDrive implements Drive {
   readonly #folder: DataFolder;
   readonly #link: MetaLink;
   readonly #peers: PeerPool;
-  readonly #lease = new Lease();
+  readonly #lease: Lease;
+  readonly #witness: Witness;
+  readonly #renewal: Renewal;
   readonly #loopDelay: LoopDelayMonitor;
   readonly #startedAtMs: number;
   // Made one after the other by `start`; `stop` takes whatever is there.
@@ -91,6 +96,8 @@ class RunningDrive implements Drive {
     this.#loopDelay = settings.watchesLoop ? new RealLoopDelay() : noLoopDelay;
     this.#folder = new DataFolder(disk, dataDir, store);
     this.#startedAtMs = environment.clock.nowMs();
+    this.#lease = new Lease(environment.clock);
+    this.#witness = new Witness(environment.clock, this.#lease);
     const self = (): Self => this.#self();
     this.#link = new MetaLink({ environment, addresses: settings.meta, self, log });
     this.#peers = new PeerPool({
@@ -99,8 +106,16 @@ class RunningDrive implements Drive {
       log,
       frame: (connection, frame) => this.#handleFrame(connection, frame),
       closed: (connection) => this.#ranges?.connectionClosed(connection),
-      connected: (drive, connection) => this.#ranges?.peerConnected(drive, connection),
+      connected: (drive, connection) => this.#handlePeer(drive, connection),
       lost: (drive, connection) => this.#ranges?.peerLost(drive, connection),
+    });
+    this.#renewal = new Renewal({
+      ...{ clock: environment.clock, log, lease: this.#lease, peers: this.#peers },
+      self: () => ({
+        drive: this.id,
+        incarnation: incarnation(this.#identity.incarnation),
+      }),
+      meta: () => this.#link.connection,
     });
   }
 
@@ -144,6 +159,7 @@ class RunningDrive implements Drive {
       uptimeMs: this.#settings.environment.clock.nowMs() - this.#startedAtMs,
       indexVersion: this.#membership?.indexVersion ?? indexVersion(0),
       isRegistered: this.#link.connection !== undefined,
+      leaseMsLeft: this.#lease.msLeft,
       connections: this.#server?.connections.size ?? 0,
       peers: this.#peers.connectedCount,
       ranges: this.#ranges?.held().length ?? 0,
@@ -247,14 +263,22 @@ class RunningDrive implements Drive {
       ranges: this.#ranges as Ranges,
       peers: this.#peers,
       lease: this.#lease,
+      renewal: this.#renewal,
+      witness: this.#witness,
       loopDelay: this.#loopDelay,
     });
   }
 
   #handleFrame(connection: Connection, frame: Frame): void {
     if (this.#ranges?.handleFrame(connection, frame)) return;
+    if (this.#witness.handle(connection, frame)) return;
     // A late CANCEL has nothing left to take back.
     if (frame.opcode !== Opcode.cancel) refuseUnknown(connection, frame);
+  }
+
+  #handlePeer(drive: DriveId, connection: Connection): void {
+    this.#ranges?.peerConnected(drive, connection);
+    this.#renewal.peerConnected(drive);
   }
 
   #handleClosed(connection: Connection, reason: Error | undefined): void {
@@ -270,6 +294,7 @@ class RunningDrive implements Drive {
     await this.#link.stop();
     if (this.#store !== undefined) await this.#drain(this.#store);
     await this.#ranges?.stop();
+    this.#renewal.stop();
     this.#lease.revoke();
     this.#peers.stop();
     await this.#server?.close();

@@ -56,10 +56,15 @@ export interface Ranges {
   peerConnected(drive: DriveId, connection: Connection): void;
   peerLost(drive: DriveId, connection: Connection): void;
 
+  /**
+   * A registration was answered. `hasLostRights`: the drive was fenced since the one before, or this is the
+   * first: whatever it has and `records` does not name is not to be served.
+   */
   startServing(
     records: readonly RangeRecord[],
     addresses: readonly DriveAddress[],
     version: IndexVersion,
+    hasLostRights: boolean,
   ): Promise<void>;
   stopServing(): void;
   learnAddresses(addresses: readonly DriveAddress[]): void;

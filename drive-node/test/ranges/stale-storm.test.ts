@@ -51,8 +51,8 @@ test('the cure of one range is encoded once, and anew after every change', () =>
 
 test('what no registration has named is neither told nor found by its keys', () => {
   const routes = routesWith(2);
-  const [one] = routes.replicas.values();
-  routes.suspendUnlisted([one as Replica], [], true);
+  const [, other] = routes.replicas.values();
+  routes.suspendUnlisted([(other as Replica).record]);
   assert.equal(routes.staleDetail(1, Buffer.from(name(1)), undefined).records?.length, 1);
   assert.equal(decodeDetail(routes.staleCure(1, Buffer.from(name(1)))).records, []);
 });

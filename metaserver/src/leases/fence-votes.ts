@@ -1,17 +1,8 @@
 // When a fence is complete: every set of witnesses that may count for the drive has a majority whose
 // grants have run out and who grant no more. Then any majority that could have renewed the drive's
 // lease contains one of them.
-//
-// The metadata server is a witness under its own name, which no drive can have.
 
-import { type DriveId, majorityOf, type WitnessSet } from '@piton/protocol';
-
-export const META_WITNESS = 'metadata server';
-export type WitnessName = DriveId | typeof META_WITNESS;
-
-export function witnessesOf(set: WitnessSet): readonly WitnessName[] {
-  return set.hasMetadataServer ? [META_WITNESS, ...set.drives] : set.drives;
-}
+import { majorityOf, type WitnessName, type WitnessSet, witnessesOf } from '@piton/protocol';
 
 /**
  * The moment from which on the drive has no lease; undefined while too few witnesses have answered.

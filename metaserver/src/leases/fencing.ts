@@ -7,13 +7,22 @@
 // A fence goes on in every later life of the server, whether anybody waits for it or not, until it is
 // complete or the drive has registered again. Nothing may be done in its name before it is complete.
 
-import { type Clock, type DriveId, type Fence, messages, type Timer } from '@piton/protocol';
-import type { Commands } from '../operations/commands.ts';
+import {
+  type Clock,
+  type DriveId,
+  type Fence,
+  META_WITNESS,
+  messages,
+  type Timer,
+  type WitnessName,
+  witnessesOf,
+} from '@piton/protocol';
+import { type Commands, DriveFencedError } from '../operations/commands.ts';
 import { StoppedError, waitFor } from '../operations/waiting.ts';
 import { type Log, reasonOf } from '../shell/log.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import { type DriveEntry, DriveState } from '../state/entries.ts';
-import { completeAtMs, META_WITNESS, type WitnessName, witnessesOf } from './fence-votes.ts';
+import { completeAtMs } from './fence-votes.ts';
 import { fenced } from './rights.ts';
 
 export type FenceOutcome = 'fenced' | 'returned';
@@ -155,7 +164,8 @@ export class FenceKeeper {
   }
 
   #ask(running: Running, entry: DriveEntry, witness: WitnessName): void {
-    if (running.asked.has(witness)) return;
+    // A witness without rights of its own cannot be asked; when it is back, the news leads here again.
+    if (running.asked.has(witness) || this.#isLost(witness)) return;
     running.asked.add(witness);
     const { commands, clock, log, ownRemainingMs } = this.#parts;
     if (witness === META_WITNESS) {
@@ -175,8 +185,15 @@ export class FenceKeeper {
         running.endsAtMs.set(witness, clock.nowMs() + remainingMs);
         this.#look(running);
       },
-      (error: unknown) => this.#report(running, error),
+      (error: unknown) => {
+        running.asked.delete(witness);
+        if (!(error instanceof DriveFencedError)) this.#report(running, error);
+      },
     );
+  }
+
+  #isLost(witness: WitnessName): boolean {
+    return witness !== META_WITNESS && this.isFenced(witness);
   }
 
   /** The catalog remembers it, so that no later life has to wait again. */

@@ -7,6 +7,7 @@
 import {
   type Connection,
   type DriveAddress,
+  type DriveId,
   type Frame,
   InvalidIdError,
   InvalidRecordError,
@@ -20,6 +21,8 @@ import {
 import { StoreError, type StoreErrorCode } from '../../engine/store.ts';
 import type { Ranges } from '../host.ts';
 import { type Log, reasonOf } from '../observation/log.ts';
+import type { Renewal } from './renewal.ts';
+import type { Witness } from './witness.ts';
 
 /** Commands under way at once; a metadata server that sends more is told to come back. */
 const COMMANDS_MAX = 1_024;
@@ -41,28 +44,33 @@ function statusOf(error: unknown): Status {
   return Status.internal;
 }
 
+export interface CommandParts {
+  readonly drive: DriveId;
+  readonly ranges: Ranges;
+  readonly renewal: Renewal;
+  readonly witness: Witness;
+  readonly learn: (addresses: readonly DriveAddress[]) => void;
+  readonly log: Log;
+}
+
 export class Commands {
-  readonly #ranges: Ranges;
-  readonly #learn: (addresses: readonly DriveAddress[]) => void;
-  readonly #log: Log;
+  readonly #parts: CommandParts;
   #running = 0;
 
-  constructor(ranges: Ranges, learn: (addresses: readonly DriveAddress[]) => void, log: Log) {
-    this.#ranges = ranges;
-    this.#learn = learn;
-    this.#log = log;
+  constructor(parts: CommandParts) {
+    this.#parts = parts;
   }
 
   /** Takes one frame of the metadata server. Throws MalformedFrameError, which ends the connection. */
   handle(connection: Connection, frame: Frame): void {
-    const ranges = this.#ranges;
+    const { ranges } = this.#parts;
     const body = frame.header[2];
     const run = <A>(work: () => Promise<A>, answer: MessageType<A>): void =>
       this.#run(connection, frame, work, answer);
     switch (frame.opcode) {
       case Opcode.installRange: {
         const command = messages.installRange.decode(body);
-        this.#learn(command.addresses);
+        this.#parts.learn(command.addresses);
         run(() => ranges.install(command), messages.installAnswer);
         break;
       }
@@ -89,8 +97,31 @@ export class Commands {
       case Opcode.cancel:
         break;
       default:
-        refuseUnknown(connection, frame);
+        if (!this.#handleLeases(connection, frame)) refuseUnknown(connection, frame);
     }
+  }
+
+  /** What is about leases; false for anything else. */
+  #handleLeases(connection: Connection, { opcode, requestId, header }: Frame): boolean {
+    const { drive, renewal, witness, learn, log } = this.#parts;
+    const body = header[2];
+    if (opcode === Opcode.fenceDrive) {
+      const answer = witness.fence(drive, messages.fenceDrive.decode(body));
+      connection.answer(requestId, messages.fenceAnswer, answer);
+    } else if (opcode === Opcode.heardOf) {
+      const answer = witness.heardOf(messages.heardOf.decode(body));
+      connection.answer(requestId, messages.heardOfAnswer, answer);
+    } else if (opcode === Opcode.setWitnesses) {
+      const { witnesses, addresses } = messages.setWitnesses.decode(body);
+      learn(addresses);
+      renewal.change(witnesses).then(
+        (generation) => connection.answer(requestId, messages.witnessesAnswer, { generation }),
+        (error: unknown) => log.error({ reason: reasonOf(error) }, 'witnesses not taken up'),
+      );
+    } else {
+      return false;
+    }
+    return true;
   }
 
   #run<A>(
@@ -118,7 +149,7 @@ export class Commands {
   #refuse(connection: Connection, frame: Frame, error: unknown): void {
     const status = statusOf(error);
     const message = reasonOf(error).slice(0, 1_000);
-    this.#log.warn({ opcode: frame.opcode, status, reason: message }, 'command refused');
+    this.#parts.log.warn({ opcode: frame.opcode, status, reason: message }, 'command refused');
     const detail = error instanceof RefusedError ? error.detail : {};
     connection.refuse(frame.requestId, status, { ...detail, message });
   }

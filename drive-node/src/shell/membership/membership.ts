@@ -1,7 +1,7 @@
 // What the drive tells the metadata server about itself, and what it does with the answers.
 //
-// The registration fixes the cluster of the data folder, brings every range that this drive must hold,
-// and grants the lease. Heartbeats carry the counters of the ranges since the last one, and bring the
+// The registration fixes the cluster of the data folder and brings every range that this drive must hold;
+// when they are installed, the drive may ask for its lease. Heartbeats carry the counters of the ranges since the last one, and bring the
 // addresses of other drives.
 
 import {
@@ -31,6 +31,8 @@ import { type Log, reasonOf } from '../observation/log.ts';
 import type { LoopDelayMonitor } from '../observation/loop-delay.ts';
 import { Commands } from './commands.ts';
 import type { Lease } from './lease.ts';
+import type { Renewal } from './renewal.ts';
+import type { Witness } from './witness.ts';
 
 const SYNC_REPORT_TIMEOUT_MS = 10_000;
 
@@ -47,6 +49,8 @@ export interface MembershipOptions {
   readonly ranges: Ranges;
   readonly peers: PeerPool;
   readonly lease: Lease;
+  readonly renewal: Renewal;
+  readonly witness: Witness;
   readonly loopDelay: LoopDelayMonitor;
 }
 
@@ -60,7 +64,11 @@ export class Membership implements MetaLinkHandlers {
   constructor(options: MembershipOptions) {
     const { environment, ranges, store, log } = options;
     this.#options = options;
-    this.#commands = new Commands(ranges, (addresses) => this.#learn(addresses), log);
+    this.#commands = new Commands({
+      ...{ ranges, log, drive: options.book.current.drive },
+      ...{ renewal: options.renewal, witness: options.witness },
+      learn: (addresses) => this.#learn(addresses),
+    });
     this.#heartbeatAtMs = environment.clock.nowMs();
     store.onProgress((failure) => this.#watchStore(failure));
   }
@@ -85,17 +93,21 @@ export class Membership implements MetaLinkHandlers {
   }
 
   async registered(answer: RegisterAnswer): Promise<void> {
-    const { book, cluster, folder, ranges, lease } = this.#options;
+    const { book, cluster, folder, ranges, lease, renewal, witness } = this.#options;
     const { records, addresses } = answer;
     try {
       if (book.current.cluster === undefined) await book.write({ ...book.current, cluster });
       this.#learn(addresses);
-      await ranges.startServing(records, addresses, answer.indexVersion);
+      // What a fence took away without a word is not named: it must not be served again.
+      const hasLostRights = lease.fence !== answer.fence;
+      await ranges.startServing(records, addresses, answer.indexVersion, hasLostRights);
     } catch (error) {
       throw folderFailure(folder, error);
     }
     this.#indexVersion = answer.indexVersion;
-    lease.grant();
+    witness.learn(answer.fences);
+    // Last: what it may answer from is persisted and installed.
+    renewal.begin(answer);
   }
 
   heartbeat(): Heartbeat {
@@ -114,8 +126,15 @@ export class Membership implements MetaLinkHandlers {
       storeFailed: this.#hasStoreFailed,
       ranges: ranges.report(),
       indexVersion: this.#indexVersion,
-      leaseMsLeft: undefined,
+      leaseMsLeft: this.#leaseMsLeft(),
     };
+  }
+
+  /** A drive that is its own witness has no end to tell: it says the length. */
+  #leaseMsLeft(): number | undefined {
+    const { lease, renewal } = this.#options;
+    const leftMs = Math.min(lease.msLeft, renewal.leaseMs);
+    return leftMs > 0 ? leftMs : undefined;
   }
 
   heartbeatAnswered(answer: HeartbeatAnswer): void {

@@ -11,6 +11,8 @@ export interface DriveStatistics {
   readonly indexVersion: IndexVersion;
   /** Whether the metadata server knows this drive right now. */
   readonly isRegistered: boolean;
+  /** 0: it may not answer from its state. Infinite for a drive that is its own only witness. */
+  readonly leaseMsLeft: number;
   /** Clients and drives that dialled us. */
   readonly connections: number;
   /** Other drives that a connection exists to, whoever dialled. */
