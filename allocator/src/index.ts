@@ -27,6 +27,7 @@ export {
   PAPER_DRIVE,
 } from './model/drives.ts';
 export { InfeasibleError, InputError, NoPlanError, UsageError } from './model/errors.ts';
+export { keyFromText, keyToText } from './model/keys.ts';
 export { type RangeRow, type Ranges, rangesFrom } from './model/ranges.ts';
 export { formatBytes, formatRate, parseBytes, parseRate } from './model/units.ts';
 export { boundsFor } from './plan/bounds-for.ts';

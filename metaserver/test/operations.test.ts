@@ -1,7 +1,14 @@
 // Splits, moves and new keyspaces with fake drives: what is persisted before what is told, in which
 // order drives are told, and how an operation that cannot be done is undone.
 
-import { MemberState, Partitioning, type RangeRecord, RefusedError, Status } from '@piton/protocol';
+import {
+  type DriveId,
+  MemberState,
+  Partitioning,
+  type RangeRecord,
+  RefusedError,
+  Status,
+} from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { FaultPoint } from '../src/index.ts';
@@ -306,6 +313,35 @@ test(
       const all = [...records, await firstRecord(cluster)];
       const heads = all.filter((record) => drivesIn(record)[0] === 'd1').length;
       assert.ok(heads === 2 || heads === 3, 'heads are rotated');
+    });
+  }),
+);
+
+test(
+  'a keyspace laid out by a plan: its ranges and chains; a wrong layout is refused with its reason',
+  deadline(10_000, async () => {
+    await withCluster(2, {}, async (cluster) => {
+      await firstRecord(cluster);
+      const { client } = cluster;
+      const { range } = Partitioning;
+      const [d1, d2] = ['d1' as DriveId, 'd2' as DriveId];
+      const part = (start: string, ...drives: DriveId[]) => ({ start: key(start), drives });
+      const create = (replicas: number, ...layout: ReturnType<typeof part>[]) =>
+        client.create('laid', range, replicas, undefined, layout);
+      assert.is(await statusOf(create(1, part('a', d1))), Status.invalidArgument);
+      assert.is(await statusOf(create(1)), Status.invalidArgument);
+      assert.is(
+        await statusOf(create(1, part('', d1), part('c', d2), part('b', d1))),
+        Status.invalidArgument,
+      );
+      assert.is(await statusOf(create(2, part('', d1, d1))), Status.invalidArgument);
+      const unknown = create(1, part('', 'd7' as DriveId));
+      assert.is(await statusOf(unknown), Status.noSuchDrive);
+      const { id } = await create(2, part('', d2, d1), part('m', d1, d2));
+      assert.equal(
+        (await client.records(id)).map((record) => drivesIn(record).join('>')),
+        ['d2>d1', 'd1>d2'],
+      );
     });
   }),
 );

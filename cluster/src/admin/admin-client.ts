@@ -13,6 +13,7 @@ import {
   driveId,
   type Environment,
   type KeyspaceRecord,
+  type LayoutRange,
   type MessageType,
   messages,
   NodeKind,
@@ -81,8 +82,9 @@ export class AdminClient implements AsyncDisposable {
     partitioning: Partitioning,
     replicas: number,
     splitKeys?: readonly Uint8Array[],
+    layout?: readonly LayoutRange[],
   ): Promise<void> {
-    const request = { name, partitioning, replicas, splitKeys };
+    const request = { name, partitioning, replicas, splitKeys, layout };
     const timeoutMs = Math.max(this.#timeoutMs, CREATE_MS);
     await this.#request(messages.createKeyspace, request, messages.keyspacesAnswer, timeoutMs);
   }

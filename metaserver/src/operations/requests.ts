@@ -5,6 +5,7 @@ import {
   compareKeys,
   type DriveId,
   type KeyspaceId,
+  type LayoutRange,
   MemberState,
   type RangeRecord,
   RefusedError,
@@ -146,6 +147,7 @@ export class OperationRequests {
     const { name, partitioning, replicas } = input;
     this.#checkName(name);
     const drives = this.#drivesToUse(replicas);
+    if (input.layout !== undefined) this.#checkLayout(input.layout, drives);
     const problem = problemWithGrowth(this.#state, rangeCount(input, drives.length), new Map());
     if (problem !== undefined) refuse(Status.invalidArgument, problem);
     const plan = planKeyspace(
@@ -173,6 +175,19 @@ export class OperationRequests {
     if (this.#state.keyspaces.size >= KEYSPACES_MAX) {
       refuse(Status.invalidArgument, `a cluster has at most ${KEYSPACES_MAX} keyspaces`);
     }
+  }
+
+  #checkLayout(layout: readonly LayoutRange[], usable: readonly DriveEntry[]): void {
+    const ids = new Set(usable.map(({ id }) => id));
+    const wrong = new Set<DriveId>();
+    for (const { drives } of layout) for (const id of drives) if (!ids.has(id)) wrong.add(id);
+    if (wrong.size === 0) return;
+    const named = [...wrong].slice(0, 20).join(', ');
+    const known = [...ids].slice(0, 20).join(', ');
+    refuse(
+      Status.noSuchDrive,
+      `the plan names drives that are not up in this cluster, or take no ranges: ${named}; there are: ${known}`,
+    );
   }
 
   /** The fuller of its two measures: bytes on the device, bytes per second. */

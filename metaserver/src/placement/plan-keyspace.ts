@@ -11,8 +11,10 @@ import {
   type DriveId,
   EMPTY_KEY,
   isKeyspaceName,
+  type LayoutRange,
   limits,
   type Member,
+  MemberState,
   Partitioning,
   PLACED_KEY_BYTES_MAX,
 } from '@piton/protocol';
@@ -26,6 +28,8 @@ export interface KeyspacePlanInput {
   readonly partitioning: Partitioning;
   readonly replicas: number;
   readonly splitKeys: readonly Uint8Array[] | undefined;
+  /** All ranges with their chains, as somebody else has planned them. */
+  readonly layout?: readonly LayoutRange[] | undefined;
 }
 
 export interface PlannedRange {
@@ -39,6 +43,7 @@ export function problemWithKeyspace(input: KeyspacePlanInput): string | undefine
   if (!isKeyspaceName(input.name)) {
     return `keyspace name: expected 1 to ${limits.KEYSPACE_NAME_CHARS_MAX} characters of A-Z a-z 0-9 . _ -`;
   }
+  if (input.layout !== undefined) return problemWithLayout(input, input.layout);
   const keys = input.splitKeys;
   if (keys === undefined || keys.length === 0) return undefined;
   if (input.partitioning === Partitioning.hash) {
@@ -56,8 +61,31 @@ export function problemWithKeyspace(input: KeyspacePlanInput): string | undefine
   return undefined;
 }
 
+/** Whether the drives are there and take ranges is another question: it depends on the cluster. */
+function problemWithLayout(
+  { splitKeys, replicas }: KeyspacePlanInput,
+  layout: readonly LayoutRange[],
+): string | undefined {
+  if ((splitKeys?.length ?? 0) > 0) return 'layout: expected no split keys beside it';
+  if (layout.length === 0) return 'layout: expected at least one range';
+  for (const [position, { start, drives }] of layout.entries()) {
+    const before = layout[position - 1];
+    if (before === undefined && start.length > 0) {
+      return 'layout: expected the first range to begin at the lowest key';
+    }
+    if (before !== undefined && compareKeys(before.start, start) >= 0) {
+      return `layout: expected ranges in ascending order, range ${position + 1} is not behind the one before`;
+    }
+    if (drives.length !== replicas || new Set(drives).size !== replicas) {
+      return `layout: range ${position + 1}: expected ${replicas} different drives, got ${drives.join(', ')}`;
+    }
+  }
+  return undefined;
+}
+
 /** How many ranges the keyspace starts with. */
 export function rangeCount(input: KeyspacePlanInput, driveCount: number): number {
+  if (input.layout !== undefined) return input.layout.length;
   if (input.partitioning === Partitioning.hash) return virtualRangeCount(driveCount);
   return (input.splitKeys?.length ?? 0) + 1;
 }
@@ -81,6 +109,7 @@ export function planKeyspace(
   input: KeyspacePlanInput,
   drives: readonly PlacementDrive[],
 ): PlannedRange[] {
+  if (input.layout !== undefined) return layoutRanges(input.layout);
   const isHash = input.partitioning === Partitioning.hash;
   const count = rangeCount(input, drives.length);
   const borders = isHash ? hashBorders(count) : (input.splitKeys ?? []);
@@ -91,5 +120,13 @@ export function planKeyspace(
     start: borders[position - 1] ?? EMPTY_KEY,
     end: borders[position],
     chain,
+  }));
+}
+
+function layoutRanges(layout: readonly LayoutRange[]): PlannedRange[] {
+  return layout.map(({ start, drives }, position) => ({
+    start,
+    end: layout[position + 1]?.start,
+    chain: drives.map((drive) => ({ drive, state: MemberState.serving })),
   }));
 }

@@ -12,6 +12,7 @@ import {
   indexVersion,
   type KeyspaceId,
   type KeyspaceRecord,
+  type LayoutRange,
   limits,
   type MessageType,
   messages,
@@ -64,8 +65,9 @@ export class FakeClient {
     partitioning: Partitioning,
     replicas: number,
     splitKeys?: readonly Uint8Array[],
+    layout?: readonly LayoutRange[],
   ): Promise<KeyspaceRecord> {
-    const message = { name, partitioning, replicas, splitKeys };
+    const message = { name, partitioning, replicas, splitKeys, layout };
     const { keyspaces } = await this.ask(
       messages.createKeyspace,
       message,

@@ -10,11 +10,12 @@ import {
   Partitioning,
   type RangeRecord,
 } from '../ranges/range-record.ts';
-import type { IndexVersion, KeyspaceId } from '../words/ids.ts';
+import type { DriveId, IndexVersion, KeyspaceId } from '../words/ids.ts';
 import { RECORDS_PER_REPLY_MAX } from '../words/limits.ts';
 import { Opcode } from '../words/opcodes.ts';
 import {
   addressField,
+  driveIdField,
   indexVersionField,
   keyField,
   keyspaceField,
@@ -29,6 +30,7 @@ import {
   messageType,
   optional,
   text,
+  tuple,
   word,
 } from './schema.ts';
 
@@ -155,12 +157,22 @@ export const watchIndex: MessageType<WatchIndex> = messageType('watchIndex', Opc
   since: indexVersionField,
 });
 
+/** One range of a keyspace that is laid out from the start: from here to the next one. */
+export interface LayoutRange {
+  /** Placed key, included. Empty for the first range, and for it alone. */
+  readonly start: Uint8Array;
+  /** From head to tail; as many as there are replicas. */
+  readonly drives: readonly DriveId[];
+}
+
 export interface CreateKeyspace {
   readonly name: string;
   readonly partitioning: Partitioning;
   readonly replicas: number;
   /** Placed keys at which the keyspace is cut from the start; undefined: the server's choice. */
   readonly splitKeys: readonly Uint8Array[] | undefined;
+  /** All ranges in key order with their chains, instead of `splitKeys`; undefined: the server's choice. */
+  readonly layout: readonly LayoutRange[] | undefined;
 }
 export const createKeyspace: MessageType<CreateKeyspace> = messageType(
   'createKeyspace',
@@ -170,5 +182,8 @@ export const createKeyspace: MessageType<CreateKeyspace> = messageType(
     partitioning: word(Partitioning.range, Partitioning.hash),
     replicas: integer(1, 5),
     splitKeys: optional(list(keyField, 100_000)),
+    layout: optional(
+      list(tuple<LayoutRange>({ start: keyField, drives: list(driveIdField, 5) }), 100_000),
+    ),
   },
 );

@@ -1,17 +1,55 @@
 // piton keyspace create NAME: a new, empty keyspace.
 
-import { limits, Partitioning } from '@piton/protocol';
+import { type LayoutRange, limits, Partitioning } from '@piton/protocol';
 import { Command, Option } from 'commander';
 import { parseCount } from '../../input/numbers.ts';
+import { readPlanLayout } from '../../input/plan-file.ts';
 import { toJson } from '../../output/values.ts';
 import { contextOf } from '../../shell/context.ts';
 import { usageError } from '../../shell/exit.ts';
 import type { Terminal } from '../../shell/terminal.ts';
 
 interface CreateOptions {
-  readonly partitioning: Partitioning;
-  readonly replicas: string;
+  readonly partitioning?: Partitioning;
+  readonly replicas?: string;
   readonly splitAt?: string[];
+  readonly plan?: string;
+}
+
+/** What the command asks for, wherever it stood. */
+interface Wanted {
+  readonly partitioning: Partitioning;
+  readonly replicas: number;
+  readonly splitKeys?: readonly Uint8Array[] | undefined;
+  readonly layout?: readonly LayoutRange[] | undefined;
+}
+
+const replicasOf = (text: string): number =>
+  parseCount('--replicas', text, 1, limits.CHAIN_MEMBERS_MAX);
+
+function wantedByPlan(file: string, options: CreateOptions): Wanted {
+  if (options.partitioning === Partitioning.hash) {
+    throw usageError('--plan', 'it with --partitioning range only', 'hash');
+  }
+  if (options.splitAt !== undefined) throw usageError('--plan', 'it without --split-at', file);
+  const { replicas, layout } = readPlanLayout(file);
+  if (options.replicas !== undefined && replicasOf(options.replicas) !== replicas) {
+    throw usageError(
+      '--replicas',
+      `${replicas}, as the plan has, or leave it out`,
+      options.replicas,
+    );
+  }
+  return { partitioning: Partitioning.range, replicas, layout };
+}
+
+function wantedBy(options: CreateOptions): Wanted {
+  if (options.plan !== undefined) return wantedByPlan(options.plan, options);
+  const { partitioning, replicas } = options;
+  if (partitioning === undefined) throw usageError('--partitioning', 'range or hash', 'nothing');
+  if (replicas === undefined) throw usageError('--replicas', 'a number of copies', 'nothing');
+  const splitKeys = splitKeysOf(options);
+  return { partitioning, replicas: replicasOf(replicas), splitKeys };
 }
 
 function splitKeysOf(options: CreateOptions): Uint8Array[] | undefined {
@@ -32,25 +70,32 @@ function createCommand(terminal: Terminal): Command {
     )
     .argument('<NAME>', 'letters, digits and . _ -')
     .addOption(
-      new Option('--partitioning <P>', 'how keys are placed')
-        .choices([Partitioning.range, Partitioning.hash])
-        .makeOptionMandatory(),
+      new Option('--partitioning <P>', 'how keys are placed').choices([
+        Partitioning.range,
+        Partitioning.hash,
+      ]),
     )
-    .requiredOption('--replicas <N>', `copies of every key, 1 to ${limits.CHAIN_MEMBERS_MAX}`)
+    .option('--replicas <N>', `copies of every key, 1 to ${limits.CHAIN_MEMBERS_MAX}`)
     .option('--split-at <KEY...>', 'cut it at these keys from the start')
+    .option('--plan <FILE>', 'lay its ranges out as a plan of piton-allocate says')
     .addHelpText(
       'after',
       '\nExamples:\n' +
         '  piton keyspace create users --partitioning hash --replicas 3\n' +
-        '  piton keyspace create logs --partitioning range --replicas 1 --split-at h p',
+        '  piton keyspace create logs --partitioning range --replicas 1 --split-at h p\n' +
+        '  piton keyspace create photos --plan plan.json\n' +
+        '\nA plan for the drives of this cluster:\n' +
+        '  piton drives --json | jq -s "{drives: map({id, zone, bytes: .capacityBytes,\n' +
+        '    bandwidth_bps: .bandwidthBytesPerSecond})}" > drives.json\n' +
+        '  piton-allocate plan ranges.csv --drives drives.json --replicas 3 --domain zone -o plan.json',
     )
     .action(async (name: string, options: CreateOptions, command: Command) => {
       const context = contextOf(terminal, command);
-      const replicas = parseCount('--replicas', options.replicas, 1, limits.CHAIN_MEMBERS_MAX);
-      const splitKeys = splitKeysOf(options);
+      const { partitioning, replicas, splitKeys, layout } = wantedBy(options);
       await using admin = context.admin();
-      await admin.createKeyspace(name, options.partitioning, replicas, splitKeys);
-      const made = { name, partitioning: options.partitioning, replicas };
+      await admin.createKeyspace(name, partitioning, replicas, splitKeys, layout);
+      const ranges = layout === undefined ? {} : { ranges: layout.length };
+      const made = { name, partitioning, replicas, ...ranges };
       if (context.isJson) terminal.out.write(`${toJson(made)}\n`);
       else terminal.out.write(`ok, use it with --keyspace ${name}\n`);
     });
