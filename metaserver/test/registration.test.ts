@@ -3,12 +3,17 @@
 import {
   clusterId,
   dial,
+  driveId,
   epoch,
   HandshakeError,
   incarnation,
+  indexVersion,
+  keyspaceId,
+  MemberState,
   messages,
   NodeKind,
   nodeEnvironment,
+  type RangeRecord,
   RefusedError,
   rangeId,
   Status,
@@ -16,6 +21,8 @@ import {
 } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { recordToResume } from '../src/members/registration.ts';
+import type { RangeEntry } from '../src/state/entries.ts';
 import { key, withCluster } from './support/cluster.ts';
 import { deadline } from './support/deadline.ts';
 import { FakeDrive } from './support/fake-drive.ts';
@@ -234,5 +241,24 @@ test(
     });
   }),
 );
+
+test('while a split is under way a member goes on with the whole range', () => {
+  const members = ['d1', 'd2'].map((id) => ({ drive: driveId(id), state: MemberState.serving }));
+  const whole: RangeRecord = {
+    id: rangeId(1),
+    keyspace: keyspaceId(1),
+    start: key(''),
+    end: undefined,
+    epoch: epoch(1),
+    version: indexVersion(1),
+    chain: members,
+  };
+  const left: RangeRecord = { ...whole, end: key('m'), epoch: epoch(2), version: indexVersion(2) };
+  const entry = { record: left, published: whole } as RangeEntry;
+  const told = (held: number): number | undefined =>
+    recordToResume(entry, driveId('d2'), epoch(held))?.epoch;
+  assert.is(told(1), 1);
+  assert.is(told(2), 2, 'it has been cut already');
+});
 
 test.run();

@@ -6,10 +6,12 @@
 // While a chain is being changed, the newest record is persisted but not every member has been told. A
 // drive that registers just then must not gain a right before others have lost it: then it gets the
 // published record, and whoever changes the chain brings it the rest in its order. In every other case
-// it gets the newest. So a drive that was fenced learns at once what it has lost, and whoever changed
-// a record while it was fenced need not wait for it.
+// it gets the newest, unless that is cut by a split: only the split's own command cuts a copy that serves.
+// So a drive that was fenced learns at once what it has lost, and whoever changed a record while it was
+// fenced need not wait for it.
 
 import {
+  compareKeys,
   type DriveId,
   type Epoch,
   headOf,
@@ -60,6 +62,13 @@ export function losesRight(before: RangeRecord, after: RangeRecord, drive: Drive
   return serves(before, drive) && !serves(after, drive);
 }
 
+/** A split is under way: only its own command, which comes later, cuts the copy of a serving drive. */
+function isBeingCut(published: RangeRecord | undefined, record: RangeRecord): boolean {
+  if (published?.end === undefined || record.end === undefined)
+    return published?.end !== record.end;
+  return compareKeys(published.end, record.end) !== 0;
+}
+
 /** The record with which a drive goes on after registering; undefined when it holds nothing. */
 export function recordToResume(
   { record, published }: RangeEntry,
@@ -68,7 +77,8 @@ export function recordToResume(
 ): RangeRecord | undefined {
   const gains =
     published === undefined ? serves(record, drive) : losesRight(record, published, drive);
-  const takesNewest = heldEpoch === record.epoch || !gains;
+  const isUncut = published !== undefined && serves(record, drive) && isBeingCut(published, record);
+  const takesNewest = heldEpoch === record.epoch || !(gains || isUncut);
   const chosen = takesNewest ? record : published;
   return chosen !== undefined && names(chosen, drive) ? chosen : undefined;
 }
