@@ -4,13 +4,13 @@
 //
 // An operation may come next when it was called before the first answer among those that are left. One
 // with an unknown outcome may come at any time after its call, or never. What makes the search short are
-// the versions: a step is a dead end when it lifts the floor above a version that is still to be told. And
-// of lost writes that nobody saw and that would do the same, only the first one is tried: whatever the
-// others could explain, it can.
+// the versions: a step is a dead end when it lifts the floor above a version that is still to be told. What
+// makes it long are lost writes, so of those only what can make a difference is tried (lost-writes.ts).
 //
 // The work is bounded. Giving up is an outcome of its own, and whoever counts violations counts it too.
 
-import type { Action, Operation } from './history.ts';
+import type { Operation } from './history.ts';
+import { effectOf, isPointless, overshoots } from './lost-writes.ts';
 import { ABSENT, apply, type KeyState } from './register.ts';
 
 export type KeyVerdict =
@@ -46,7 +46,7 @@ interface Step {
   readonly taken: Candidate | undefined;
 }
 
-interface Candidate {
+export interface Candidate {
   readonly operation: Operation;
   /** Place in the set of those that are done. */
   readonly bit: number;
@@ -99,10 +99,10 @@ class Search {
       if (state === undefined) continue;
       this.#mark(candidate, true);
       if (this.#certainLeft === 0) return { kind: 'linearizable', steps: this.#steps };
-      if (this.#isNew(state)) {
+      if (this.#isNew(state, candidate)) {
         const next = this.#stepFrom(state, candidate);
         this.#remember(stack, next);
-        if (!this.#isDeadEnd(step.state, state)) {
+        if (!this.#isDeadEnd(step.state, state) && !overshoots(candidate, state, next.candidates)) {
           stack.push(next);
           continue;
         }
@@ -133,8 +133,10 @@ class Search {
     if (isCertain) this.#certainLeft += isDone ? -1 : 1;
   }
 
-  #isNew({ value, version, floor }: KeyState): boolean {
-    const key = `${this.#done.join(',')}|${version}|${floor}|${value ?? ''}|${value === undefined}`;
+  /** What may come next depends on a lost write that was just taken, so that belongs to the place. */
+  #isNew({ value, version, floor }: KeyState, { bit, isCertain }: Candidate): boolean {
+    const place = `${this.#done.join(',')}|${isCertain ? '' : bit}`;
+    const key = `${place}|${version}|${floor}|${value ?? ''}|${value === undefined}`;
     if (this.#seen.has(key)) return false;
     this.#seen.add(key);
     return true;
@@ -166,7 +168,9 @@ class Search {
       if (effect !== undefined) effects.add(effect);
       if (answeredAt < firstAnswer) firstAnswer = answeredAt;
     }
-    const candidates = open.filter(({ operation }) => operation.calledAt < firstAnswer);
+    const candidates = open.filter(
+      (candidate) => candidate.operation.calledAt < firstAnswer && !isPointless(taken, candidate),
+    );
     return { candidates: candidates.sort(byPromise), at: 0, state, taken };
   }
 
@@ -226,19 +230,6 @@ function candidateOf(
   const isSeen = action.kind === 'put' && versions.has(action.value);
   const effect = isCertain || isSeen ? undefined : effectOf(action);
   return { operation, bit, isCertain, isWrite, version, effect };
-}
-
-function effectOf(action: Action): string | undefined {
-  switch (action.kind) {
-    case 'put':
-      return `put ${action.ifVersion}`;
-    case 'delete':
-      return `delete ${action.ifVersion}`;
-    case 'increment':
-      return `increment ${action.by}`;
-    case 'read':
-      return undefined;
-  }
 }
 
 function toldVersion(

@@ -170,7 +170,7 @@ for (const [name, operations] of BAD) {
 
 test('a search that is too long says so instead of guessing', () => {
   const doubtful = Array.from({ length: 40 }, (_, at) => lostIncrement(at + 1, at + 1));
-  const wrong = history(...doubtful, read(100, 101, '-1'));
+  const wrong = history(...doubtful, read(100, 101, '1000'));
   const verdict = checkKey(wrong, { stepsMax: 1_000 });
   assert.is(verdict.kind, 'gave-up');
   assert.is(verdict.steps, 1_001);

@@ -1,0 +1,104 @@
+// The machine of the metadata server: its catalog outlives the process.
+
+import { type Meta, type MetaOptions, startMeta } from '@piton/metaserver';
+import type { Partitioning, SimWorld } from '@piton/protocol';
+import type { LogBook } from './log-book.ts';
+import { CatalogDevice } from './sim-catalog.ts';
+
+export interface MetaShape {
+  readonly replicas: number;
+  readonly partitioning: Partitioning;
+  readonly drivesExpected: number;
+  readonly leaseMs: number;
+}
+
+export const META_HOST = 'meta';
+const PORT = 7400;
+const RESTART_MS = 500;
+
+export class SimMeta {
+  readonly #world: SimWorld;
+  readonly #shape: MetaShape;
+  readonly #log: LogBook;
+  readonly #device: CatalogDevice;
+  #life = 0;
+  #isStarted = false;
+  #isPaused = false;
+  #meta: Meta | undefined;
+
+  constructor(world: SimWorld, shape: MetaShape, log: LogBook) {
+    this.#world = world;
+    this.#shape = shape;
+    this.#log = log;
+    this.#device = new CatalogDevice(() => world.random());
+  }
+
+  get isUp(): boolean {
+    return this.#meta !== undefined && !this.#isPaused;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    const life = ++this.#life;
+    this.#run(life).catch((error: unknown) => this.#failed(life, error as Error));
+  }
+
+  crash(isPowerCut: boolean): void {
+    if (!this.#isStarted) return;
+    this.#isStarted = false;
+    this.#isPaused = false;
+    this.#life++;
+    this.#meta = undefined;
+    this.#world.crash(META_HOST, { isPowerCut });
+    this.#log.note(META_HOST, isPowerCut ? '--- power cut' : '--- killed');
+  }
+
+  pause(): void {
+    if (!this.isUp) return;
+    this.#isPaused = true;
+    this.#world.pause(META_HOST);
+    this.#log.note(META_HOST, '--- paused');
+  }
+
+  continue(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#world.continue(META_HOST);
+    this.#log.note(META_HOST, '--- continues');
+  }
+
+  async #run(life: number): Promise<void> {
+    const environment = this.#world.environmentFor(META_HOST);
+    const { replicas, partitioning, drivesExpected, leaseMs } = this.#shape;
+    const options: MetaOptions = {
+      environment,
+      dataDir: '/meta',
+      host: META_HOST,
+      port: PORT,
+      replicas,
+      partitioning,
+      drivesExpected,
+      leaseMs,
+      catalog: this.#device.openFor(environment.clock),
+      log: this.#log.logOf(META_HOST),
+    };
+    const meta = await startMeta(options);
+    if (this.#life !== life) return;
+    this.#meta = meta;
+    this.#log.note(META_HOST, '--- serves');
+    meta.failed.then((error) => this.#failed(life, error));
+  }
+
+  /** What runs a metadata server starts it again. */
+  #failed(life: number, error: Error): void {
+    this.#log.note(META_HOST, `failed: ${error.message}`);
+    if (this.#life !== life) return;
+    this.crash(false);
+    this.#world.schedule(RESTART_MS, () => this.start());
+  }
+}

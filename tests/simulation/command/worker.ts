@@ -1,0 +1,37 @@
+// A process that runs seeds, one after the other. With a bug to build in, it does that before it loads
+// anything of the store: so nothing of the store is imported here but on demand.
+
+import { buildIn } from '../bugs/build-in.ts';
+import type { FromWorker, ToWorker, WorkerOrders } from './orders.ts';
+
+const tell = (message: FromWorker): void => {
+  process.send?.(message);
+};
+
+async function serve(orders: WorkerOrders): Promise<void> {
+  if (orders.bug !== undefined) buildIn(orders.bug);
+  const { planFor } = await import('../seed/plan.ts');
+  const { runSeed } = await import('../seed/run-seed.ts');
+  const { reportOn } = await import('./report.ts');
+  const { keepsLog, wishes, command } = orders;
+  let last: Promise<void> = Promise.resolve();
+  const run = async (seed: number): Promise<void> => {
+    const evidence = await runSeed(planFor(seed, wishes), { keepsLog });
+    const isBad = evidence.result.failures.length > 0;
+    const report = isBad || keepsLog ? reportOn(evidence, `${command} --seed ${seed}`) : undefined;
+    // The operations are in the report: they are not for a pipe between processes.
+    const failures = evidence.result.failures.map((failure) => ({ ...failure, involved: [] }));
+    tell({ kind: 'done', result: { ...evidence.result, failures }, report });
+  };
+  process.on('message', ({ seed }: ToWorker) => {
+    last = last.then(() => run(seed)).catch(broken);
+  });
+  tell({ kind: 'ready' });
+}
+
+function broken(error: unknown): void {
+  tell({ kind: 'broken', message: (error as Error).stack ?? String(error) });
+}
+
+process.on('disconnect', () => process.exit(0));
+serve(JSON.parse(process.argv[2] as string) as WorkerOrders).catch(broken);

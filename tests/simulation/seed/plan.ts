@@ -1,0 +1,97 @@
+// What a seed stands for: the shape of the cluster, the work, the faults. Everything is drawn from the
+// seed alone, so that a seed and a version of the code always give the same run.
+//
+// Limits are drawn small, and each run gets only some of the faults: a run with all of them at once rarely
+// gets far enough to be interesting.
+
+import { Partitioning, seededRandom } from '@piton/protocol';
+import type { DriveShape } from '../cluster/sim-drive.ts';
+import type { FaultPlan } from '../faults/injector.ts';
+import { FAULT_NAMES, type FaultName } from '../faults/registry.ts';
+import { CHANGE_KINDS, type ChangesPlan } from '../workload/changes.ts';
+import { pickAny } from '../workload/keys.ts';
+
+export interface SeedPlan {
+  readonly seed: number;
+  readonly drives: readonly DriveShape[];
+  readonly replicas: number;
+  readonly partitioning: Partitioning;
+  readonly leaseMs: number;
+  readonly latencyMs: number;
+  readonly jitterMs: number;
+  readonly clients: number;
+  readonly workersPerClient: number;
+  /** Of all workers together. */
+  readonly operations: number;
+  readonly thinkMs: number;
+  readonly valueKeys: number;
+  readonly counterKeys: number;
+  readonly hasScans: boolean;
+  readonly hasAborts: boolean;
+  readonly changes: ChangesPlan;
+  readonly faults: FaultPlan;
+}
+
+export interface PlanWishes {
+  readonly operations?: number | undefined;
+  /** Only these; undefined: as the seed says. */
+  readonly faults?: readonly FaultName[] | undefined;
+}
+
+export const OPERATIONS_USUAL = 300;
+/** Not mixed up with the numbers that the run itself draws. */
+const PLAN_SALT = 0x51ed_270b;
+
+export function planFor(seed: number, wishes: PlanWishes = {}): SeedPlan {
+  const random = seededRandom((seed ^ PLAN_SALT) >>> 0);
+  const whole = (lowest: number, highest: number): number =>
+    lowest + Math.floor(random() * (highest - lowest + 1));
+  const chance = (share: number): boolean => random() < share;
+  const driveCount = whole(3, 6);
+  const clients = whole(2, 3);
+  const workersPerClient = whole(1, 3);
+  const operations = wishes.operations ?? OPERATIONS_USUAL;
+  const spanMs = whole(4_000, 25_000);
+  const drives = Array.from({ length: driveCount }, (_, at) => ({
+    zone: chance(0.5) ? `z${at % 3}` : '',
+    segmentBytes: pickAny([4_096, 16_384, 65_536], random) * 16,
+    checkpointBytes: pickAny([4_096, 16_384, 65_536], random),
+  }));
+  return {
+    seed,
+    drives,
+    replicas: chance(0.75) ? 3 : whole(1, 3),
+    partitioning: chance(0.15) ? Partitioning.hash : Partitioning.range,
+    leaseMs: pickAny([1_000, 3_000], random),
+    latencyMs: pickAny([0.05, 0.2, 2], random),
+    jitterMs: pickAny([0.05, 0.5, 5, 30], random),
+    clients,
+    workersPerClient,
+    operations,
+    thinkMs: (spanMs * clients * workersPerClient) / operations,
+    valueKeys: whole(3, 12),
+    counterKeys: whole(1, 3),
+    hasScans: chance(0.8),
+    hasAborts: chance(0.5),
+    changes: {
+      everyMs: whole(300, 3_000),
+      kinds: CHANGE_KINDS.filter(() => chance(0.7)),
+      rangesMax: whole(2, 8),
+    },
+    faults: {
+      names: chooseFaults(wishes.faults, random),
+      everyMs: whole(200, 3_000),
+      atOnceMax: whole(1, 3),
+    },
+  };
+}
+
+function chooseFaults(
+  wished: readonly FaultName[] | undefined,
+  random: () => number,
+): readonly FaultName[] {
+  const share = random();
+  // Drawn for each, wished or not: the rest of the plan must not depend on the wish.
+  const drawn = FAULT_NAMES.filter(() => random() < share);
+  return wished ?? drawn;
+}

@@ -1,0 +1,47 @@
+// When the faults are over, a cluster comes to rest by itself: every drive is up, every range has all its
+// copies, and no operation is left half done.
+
+import type { RangeView } from '@piton/metaserver';
+import type { SimCluster } from '../cluster/sim-cluster.ts';
+
+const SETTLE_MS_MAX = 300_000;
+const LOOK_MS = 250;
+
+/** What is not as it should be; undefined when the cluster is at rest. */
+export type Unrest = string | undefined;
+
+/** Waits for rest. Returns what it waited for in vain. */
+export async function settle(cluster: SimCluster, replicas: number): Promise<Unrest> {
+  let unrest: Unrest = 'nobody has looked';
+  const isSettled = async (): Promise<boolean> => {
+    unrest = await findUnrest(cluster, replicas);
+    return unrest === undefined;
+  };
+  await cluster.waitFor(isSettled, SETTLE_MS_MAX, LOOK_MS);
+  return unrest;
+}
+
+async function findUnrest(cluster: SimCluster, replicas: number): Promise<Unrest> {
+  const down = cluster.drives.find(({ state }) => state !== 'up');
+  if (down !== undefined) return `drive ${down.name} is ${down.state}`;
+  if (!cluster.meta.isUp) return 'the metadata server is not up';
+  try {
+    const { drives, operations } = await cluster.admin.status();
+    if (drives.up < cluster.drives.length) return `only ${drives.up} drives are up`;
+    const running = operations.find(({ state }) => state === 'running');
+    if (running !== undefined) {
+      return `operation ${running.id} (${running.kind}) runs: ${running.step}, ${running.message}`;
+    }
+    const ranges = await cluster.admin.ranges();
+    return ranges.map((range) => unrestOf(range, replicas)).find((found) => found !== undefined);
+  } catch (error) {
+    return `the metadata server does not answer: ${(error as Error).message}`;
+  }
+}
+
+function unrestOf({ id, chain, operation }: RangeView, replicas: number): Unrest {
+  const shown = chain.map(({ drive, state }) => `${drive} ${state}`).join(', ');
+  if (operation !== null) return `range ${id} is in the hands of operation ${operation}`;
+  const isWhole = chain.length === replicas && chain.every(({ state }) => state === 'serving');
+  return isWhole ? undefined : `range ${id} has the chain ${shown || '(empty)'}`;
+}
