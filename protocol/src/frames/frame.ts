@@ -12,6 +12,7 @@
 
 import { HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX } from '../words/limits.ts';
 import type { Opcode } from '../words/opcodes.ts';
+import { flatBytesMax, isFlat, readFlat, writeFlat } from './flat-header.ts';
 import { MalformedFrameError, packValue, unpackValue } from './msgpack.ts';
 
 export const PREFIX_BYTES: number = 8;
@@ -46,8 +47,11 @@ function byteCount(chunks: readonly Uint8Array[]): number {
  * payload is over its limit: that is the sender's bug.
  */
 export function encodeFrame(header: Header, payload: readonly Uint8Array[] = []): Uint8Array[] {
-  const packed = packValue(header);
   const payloadBytes = byteCount(payload);
+  if (isFlat(header) && payloadBytes <= COPIED_PAYLOAD_BYTES_MAX) {
+    return [encodeFlat(header, payload, payloadBytes)];
+  }
+  const packed = packValue(header);
   if (packed.length > HEADER_BYTES_MAX || payloadBytes > PAYLOAD_BYTES_MAX) {
     throw new RangeError(`frame too large: header ${packed.length} B, payload ${payloadBytes} B`);
   }
@@ -64,6 +68,41 @@ export function encodeFrame(header: Header, payload: readonly Uint8Array[] = [])
     offset += chunk.length;
   }
   return [first];
+}
+
+/** The usual frame: one piece, made in place. */
+function encodeFlat(
+  header: Header,
+  payload: readonly Uint8Array[],
+  payloadBytes: number,
+): Uint8Array {
+  const bytes = Buffer.allocUnsafe(PREFIX_BYTES + flatBytesMax(header.length) + payloadBytes);
+  let at = writeFlat(header, bytes, PREFIX_BYTES);
+  writeWord(bytes, 0, at - PREFIX_BYTES);
+  writeWord(bytes, 4, payloadBytes);
+  for (let piece = 0; piece < payload.length; piece++) {
+    const chunk = payload[piece] as Uint8Array;
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes.subarray(0, at);
+}
+
+function writeWord(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
+function readWord(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) |
+      ((bytes[at + 1] as number) << 8) |
+      ((bytes[at + 2] as number) << 16) |
+      ((bytes[at + 3] as number) << 24)) >>>
+    0
+  );
 }
 
 /** Joins neighbouring small chunks: a system call costs more for each piece than for its bytes. */
@@ -89,8 +128,10 @@ function joinSmall(pieces: readonly Uint8Array[]): Uint8Array[] {
 /** Request ids are chosen by the peer; ours to echo, so only their range matters. */
 const REQUEST_ID_MAX = 0xffff_ffff;
 
-function parseFrame(header: Buffer, payload: Buffer): Frame {
-  const fields = unpackValue(header);
+/** `body` is header and payload, one behind the other. */
+function parseFrame(body: Buffer, headerBytes: number): Frame {
+  const fields = readFlat(body, 0, headerBytes) ?? unpackValue(body.subarray(0, headerBytes));
+  const payload = body.subarray(headerBytes);
   if (!Array.isArray(fields) || fields.length < 2) {
     throw new MalformedFrameError('header is not an array of at least opcode and request id');
   }
@@ -138,7 +179,9 @@ export class FrameAssembler {
    * Throws MalformedFrameError.
    */
   push(chunk: Uint8Array, emit: (frame: Frame) => void, isBorrowed: boolean = false): void {
-    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+    const bytes = Buffer.isBuffer(chunk)
+      ? chunk
+      : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
     let offset = 0;
     while (offset < bytes.length) {
       if (this.#body.length > 0) {
@@ -173,15 +216,12 @@ export class FrameAssembler {
   /** The fast path: a frame that lies whole in the chunk. Returns its end, or 0. */
   #takeWhole(bytes: Buffer, offset: number, emit: (frame: Frame) => void): number {
     if (this.#prefixFilled > 0 || bytes.length - offset < PREFIX_BYTES) return 0;
-    const headerBytes = bytes.readUInt32LE(offset);
-    const payloadBytes = bytes.readUInt32LE(offset + 4);
+    const headerBytes = readWord(bytes, offset);
+    const payloadBytes = readWord(bytes, offset + 4);
     this.#checkSizes(headerBytes, payloadBytes);
-    const payloadAt = offset + PREFIX_BYTES + headerBytes;
-    const end = payloadAt + payloadBytes;
+    const end = offset + PREFIX_BYTES + headerBytes + payloadBytes;
     if (end > bytes.length) return 0;
-    emit(
-      parseFrame(bytes.subarray(offset + PREFIX_BYTES, payloadAt), bytes.subarray(payloadAt, end)),
-    );
+    emit(parseFrame(bytes.subarray(offset + PREFIX_BYTES, end), headerBytes));
     return end;
   }
 
@@ -190,8 +230,8 @@ export class FrameAssembler {
     bytes.copy(this.#prefix, this.#prefixFilled, offset, offset + taken);
     this.#prefixFilled += taken;
     if (this.#prefixFilled < PREFIX_BYTES) return offset + taken;
-    this.#headerBytes = this.#prefix.readUInt32LE(0);
-    const payloadBytes = this.#prefix.readUInt32LE(4);
+    this.#headerBytes = readWord(this.#prefix, 0);
+    const payloadBytes = readWord(this.#prefix, 4);
     this.#checkSizes(this.#headerBytes, payloadBytes);
     this.#body = Buffer.allocUnsafe(this.#headerBytes + payloadBytes);
     this.#bodyFilled = 0;
@@ -208,7 +248,7 @@ export class FrameAssembler {
       const body = this.#body;
       this.#body = EMPTY;
       this.#prefixFilled = 0;
-      emit(parseFrame(body.subarray(0, this.#headerBytes), body.subarray(this.#headerBytes)));
+      emit(parseFrame(body, this.#headerBytes));
     }
     return offset + taken;
   }

@@ -66,6 +66,7 @@ export interface BatchContext {
 }
 
 const TABLE_BYTES_START = 4096;
+const NO_KEY: Buffer = Buffer.alloc(0);
 
 /** Gathers the operations of one frame. Used again after `finish`. */
 export class BatchWriter {
@@ -183,7 +184,7 @@ export class BatchReader {
     this.#fields = fieldsOf(frame.payload);
     this.#remaining = this.count;
     this.#valueAt = this.#tableBytes;
-    this.key = frame.payload.subarray(0, 0);
+    this.key = NO_KEY;
   }
 
   /** Moves to the next operation; false behind the last. */
