@@ -1,6 +1,5 @@
 // A million ranges through the whole command, from CSV to plan, and perfect fits with a known optimum.
 
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,43 +8,8 @@ import { parsePlan } from '../src/formats/plan-json.ts';
 import { perfectFit, type Workload, workloadCsv, ycsb } from '../src/generate/workloads.ts';
 import { paperDrives } from '../src/model/drives.ts';
 import { verifyPlan } from '../src/verify/verify.ts';
+import { runCommand } from './run-command.ts';
 import { percent, type Row, seconds } from './table.ts';
-
-const MAIN = new URL('../src/main.js', import.meta.url).pathname;
-
-interface Ran {
-  readonly ms: number;
-  readonly rssMb: number;
-  readonly status: number;
-}
-
-function peakMb(pid: number): number {
-  try {
-    const match = /VmHWM:\s+([0-9]+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    return match === null ? 0 : Number(match[1]) / 1024;
-  } catch {
-    // Not Linux, or the process has just ended.
-    return 0;
-  }
-}
-
-/** Runs the command as a user would; the peak of memory is read while it runs. */
-function runCommand(words: readonly string[]): Promise<Ran> {
-  const started = performance.now();
-  const child = spawn(process.execPath, [MAIN, ...words], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  let rssMb = 0;
-  const sample = setInterval(() => {
-    rssMb = Math.max(rssMb, peakMb(child.pid ?? 0));
-  }, 40);
-  return new Promise((resolve) => {
-    child.on('exit', (status) => {
-      clearInterval(sample);
-      resolve({ ms: performance.now() - started, rssMb, status: status ?? 1 });
-    });
-  });
-}
 
 async function planAndVerify(workload: Workload, objective: string): Promise<Row> {
   const folder = mkdtempSync(join(tmpdir(), 'piton-allocate-'));
@@ -68,6 +32,7 @@ async function planAndVerify(workload: Workload, objective: string): Promise<Row
       smaller: percent(plan.index.reduction),
       verified: verdict.faults.length === 0,
       time: seconds(ran.ms),
+      cpu: seconds(ran.cpuMs),
       peakMb: Math.round(ran.rssMb),
     };
   } finally {

@@ -19,19 +19,20 @@ function checked(json: PlanJson, ranges: Ranges, drives = paperDrives()): void {
 }
 
 test('fine ranges: as many drives as the bound, at most two index entries per drive', () => {
-  for (const isScrambled of [false, true]) {
-    const options = {
-      ranges: 100_000,
-      drives: 100,
-      seed: 1,
-      cap: 0.002,
-      fill: [0.98, 0.985] as const,
-    };
-    const ranges = rangesOf(ycsb(options, isScrambled));
-    const result = plan({ ranges, drives: paperDrives() }, { objective: 'balanced' });
-    assert.is(result.drives.length, result.lower);
-    assert.ok(result.entries <= 2 * result.drives.length, `${result.entries} entries`);
-    checked(jsonOf(result, ranges), ranges);
+  const shared = { seed: 1, fill: [0.98, 0.985] as const };
+  // In the second, a range is up to three times as large as the room that a drive has to spare.
+  const settings = [
+    { ...shared, ranges: 100_000, drives: 100, cap: 0.002 },
+    { ...shared, ranges: 100_000, drives: 200, cap: 0.005, fill: [0.99, 0.9905] as const },
+  ];
+  for (const options of settings) {
+    for (const isScrambled of [false, true]) {
+      const ranges = rangesOf(ycsb(options, isScrambled));
+      const result = plan({ ranges, drives: paperDrives() }, { objective: 'balanced' });
+      assert.is(result.drives.length, result.lower);
+      assert.ok(result.entries <= 2 * result.drives.length, `${result.entries} entries`);
+      checked(jsonOf(result, ranges), ranges);
+    }
   }
 });
 

@@ -2,17 +2,27 @@
 //
 // A node owns a sequence of items and a group of drives. It splits the group in two halves of like proportions, cuts the arc that
 // one half should hold, corrects it where items are too coarse, and goes on with both. Errors made high up are small against
-// the many drives below, so only a few per cent of the slack may be used there; the last split, between two drives, may use all of it.
+// the many drives below, so only a few per cent of the slack may be used there. Groups of few drives are searched with going back
+// (arc-search.ts); only where that fails are loose runs moved across.
 // What is still over capacity at the end is mended drive against drive (mend.ts).
 
+import type { Budget } from '../packing/budget.ts';
 import type { Bins, Packing } from '../packing/packing.ts';
+import { ArcSearch, SEARCHED_DRIVES_MAX } from './arc-search.ts';
 import { Sequence, type Target } from './split.ts';
 import { correctSplit } from './transfers.ts';
 
 export interface ArcOptions {
   /** Even out drives instead of saving index entries. */
   readonly isBalanced: boolean;
+  /** Work that going back in small groups may do; without it nothing is searched. */
+  readonly budget?: Budget;
 }
+
+/** Work on one group before it is halved without search. */
+const GROUP_STEPS_MAX = 20_000_000;
+/** So many more failures than successes say that the ranges are too coarse to be divided by arcs alone. */
+const FAILURES_MAX = 16;
 
 interface Node {
   readonly items: Int32Array;
@@ -87,11 +97,20 @@ export function placeByArcs(
   options: ArcOptions,
 ): void {
   const sequence = new Sequence(packing, items.length);
+  const search = new ArcSearch(packing, bins, binOf);
+  const { budget } = options;
+  let failures = 0;
+  const isSolved = (node: Node): boolean => {
+    if (budget === undefined || options.isBalanced || failures > FAILURES_MAX) return false;
+    const isDone = search.run(node.items, node.bins, budget.part(GROUP_STEPS_MAX));
+    if (node.bins.length <= SEARCHED_DRIVES_MAX) failures += isDone ? -1 : 1;
+    return isDone;
+  };
   const open: Node[] = [{ items, bins: binsByProportion(bins) }];
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
     if (node.bins.length === 1 || node.items.length === 0) {
       for (const i of node.items) binOf[i] = node.bins[0]!;
-    } else {
+    } else if (!isSolved(node)) {
       const [left, right] = splitNode(sequence, bins, node, options);
       open.push(right, left);
     }

@@ -24,6 +24,8 @@ export interface FineResult {
 const THRESHOLDS = [1, 0.1, 0.04, 0.015] as const;
 /** Spreading looks at every drive for every heavy item; beyond this it takes longer than all else. */
 const SPREAD_STEPS_MAX = 600_000_000;
+/** Going back among arcs: a second or two at most. */
+const ARC_STEPS = 200_000_000;
 
 function fixedMask(fixed: Int32Array | undefined): Uint8Array | undefined {
   return fixed === undefined ? undefined : Uint8Array.from(fixed, (b) => +(b >= 0));
@@ -45,6 +47,7 @@ function attempt(
   const light = freeItems(binOf);
   placeByArcs(packing, residual(bins, loads), light, binOf, {
     isBalanced: options.isEven,
+    budget: options.budget.part(ARC_STEPS),
   });
   const isFixed = fixedMask(options.fixed);
   if (isFixed === undefined) mendOverloads(packing, bins, binOf, options.budget);

@@ -14,6 +14,18 @@ export interface Target {
   readonly tolerance: Float64Array;
 }
 
+/** Cyclic positions [from, to), how far the load is off relative to tolerance, and the index entries that its ends cut. */
+export interface Arc {
+  readonly from: number;
+  readonly to: number;
+  readonly error: number;
+  readonly cuts: number;
+}
+
+function isBefore(a: Arc, b: Arc): boolean {
+  return a.cuts - b.cuts < 0 || (a.cuts === b.cuts && a.error < b.error);
+}
+
 /** Scratch space for sequences up to a length, so that the recursion allocates nothing. */
 export class Sequence {
   readonly items: Int32Array;
@@ -67,12 +79,13 @@ export class Sequence {
     return this.#packing.joins[item] === 1 && this.items[k - 1] === item - 1;
   }
 
-  /** Largest deviation from the target relative to tolerance; at most 1 is tolerable. */
-  error(target: Target, from: number, to: number): number {
+  /** Largest deviation from the target relative to tolerance; at most 1 is tolerable. May stop at the first above `limit`. */
+  error(target: Target, from: number, to: number, limit: number): number {
     let worst = 0;
     for (let r = 0; r < this.prefix.length; r++) {
       const off = Math.abs(this.stretch(r, from, to) - target.load[r]!) / target.tolerance[r]!;
       if (off > worst) worst = off;
+      if (worst > limit) break;
     }
     return worst;
   }
@@ -92,15 +105,23 @@ export class Sequence {
     return wanted;
   }
 
-  /** The chosen arc as cyclic positions [from, to), and its error. */
-  findArc(target: Target, preferFewCuts: boolean): { from: number; to: number; error: number } {
+  /** Index entries that are cut where the arc begins and ends. */
+  #cutsOf(from: number, to: number): number {
+    return +this.isJoined(from) + +this.isJoined(to >= this.length ? to - this.length : to);
+  }
+
+  /** Visits, for every start, the two arcs that end on either side of the wanted size and whose error is below `errorMax()`. */
+  #walk(
+    target: Target,
+    errorMax: () => number,
+    visit: (from: number, to: number, error: number) => void,
+  ): void {
     const wanted = this.#mixShares(target);
     const mix = this.#mix;
     const length = this.length;
     const round = mix[length]!;
-    let best = { from: 0, to: 0, error: Number.POSITIVE_INFINITY };
-    let bestCost = 3;
     let to = 0;
+    let limit = errorMax();
     for (let from = 0; from < length; from++) {
       if (to < from) to = from;
       const goal = mix[from]! + wanted;
@@ -111,18 +132,48 @@ export class Sequence {
         to = next;
       }
       for (let end = to; end <= to + 1 && end <= from + length; end++) {
-        const error = this.error(target, from, end);
-        const cost =
-          error > 1 || !preferFewCuts
-            ? 3
-            : +this.isJoined(from) + +this.isJoined(end >= length ? end - length : end);
-        if (cost < bestCost || (cost === bestCost && error < best.error)) {
-          best = { from, to: end, error };
-          bestCost = cost;
-        }
+        const error = this.error(target, from, end, limit);
+        if (error > limit) continue;
+        visit(from, end, error);
+        limit = errorMax();
       }
     }
+  }
+
+  /** The arc with the least error, or, where several are tolerable, the one that cuts the fewest index entries. */
+  findArc(target: Target, preferFewCuts: boolean): { from: number; to: number; error: number } {
+    let best = { from: 0, to: 0, error: Number.POSITIVE_INFINITY };
+    let bestCost = 3;
+    // Once an arc is tolerable, others are of interest up to the tolerance if they may cut less.
+    const limit = (): number =>
+      preferFewCuts && bestCost > 0 ? Math.max(1, best.error) : best.error;
+    this.#walk(target, limit, (from, to, error) => {
+      const cost = error > 1 || !preferFewCuts ? 3 : this.#cutsOf(from, to);
+      if (cost < bestCost || (cost === bestCost && error < best.error)) {
+        best = { from, to, error };
+        bestCost = cost;
+      }
+    });
     return best;
+  }
+
+  /**
+   * Tolerable arcs, those that cut fewest index entries first, then those with the least error. With equal sides an arc and
+   * what it leaves are the same division, so only arcs that do not wrap are looked at.
+   */
+  arcs(target: Target, limit: number, areSidesEqual: boolean): Arc[] {
+    const found: Arc[] = [];
+    const one = (): number => 1;
+    this.#walk(target, one, (from, to, error) => {
+      if (areSidesEqual && to > this.length) return;
+      const arc = { from, to, error, cuts: this.#cutsOf(from, to) };
+      if (found.length === limit && !isBefore(arc, found[limit - 1]!)) return;
+      let at = found.length;
+      while (at > 0 && isBefore(arc, found[at - 1]!)) at--;
+      found.splice(at, 0, arc);
+      if (found.length > limit) found.pop();
+    });
+    return found;
   }
 
   /** Marks side 1 on the arc and 0 elsewhere. */
