@@ -38,13 +38,16 @@ import type { RangeEntry } from '../state/entries.ts';
 import { drivesOf } from '../state/published-index.ts';
 import { type DriveFacts, nextChain } from './chain-plan.ts';
 import { Publisher } from './publisher.ts';
+import type { Standing } from './standing.ts';
 
 export interface ChainKeeperParts {
   readonly state: ClusterState;
   readonly clock: Clock;
   readonly holds: RangeHolds;
   readonly commands: Commands;
-  readonly facts: DriveFacts;
+  readonly standing: Standing;
+  /** What is known of the drives of a range. */
+  readonly facts: (record: RangeRecord) => DriveFacts;
   readonly fault: FaultHook;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -134,9 +137,8 @@ export class ChainKeeper {
 
   #nextRecord({ record }: RangeEntry): Omit<RangeRecord, 'version'> | undefined {
     const { state, facts, holds } = this.#parts;
-    const replicas = state.keyspaces.get(record.keyspace)?.replicas ?? 1;
     const isInOperation = holds.isInOperation(record.id);
-    const chain = nextChain(record.chain, replicas, facts, isInOperation);
+    const chain = nextChain(record.chain, state.replicasOf(record), facts(record), isInOperation);
     return chain && { ...record, epoch: epoch(record.epoch + 1), chain };
   }
 
@@ -179,10 +181,10 @@ export class ChainKeeper {
   async #settle(range: RangeId): Promise<void> {
     const entry = this.#parts.state.ranges.get(range);
     if (entry?.published === undefined || isSettled(entry)) return;
-    const { facts, fault } = this.#parts;
+    const { standing, fault } = this.#parts;
     await tellAll(entry.published, entry.record, {
       tell: (drive) => this.#tell(drive, entry.record),
-      isFenced: (drive) => facts.isFenced(drive),
+      isFenced: (drive) => standing.isFenced(drive),
       losersTold: async () => fault('removal.losersTold'),
     });
     await this.#parts.fault('removal.installed');

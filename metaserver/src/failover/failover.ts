@@ -9,23 +9,29 @@
 // registers; from that moment it is alive again, at whatever point the rest just was.
 
 import { setMaxListeners } from 'node:events';
-import type { Clock, DriveId, Heartbeat, RangeId, Timer } from '@piton/protocol';
+import type { Clock, DriveId, Heartbeat, RangeRecord, Timer } from '@piton/protocol';
 import type { Fencing } from '../leases/fencing.ts';
-import type { DriveConnections } from '../members/drive-connections.ts';
+import type { DriveConnections, DriveHealth } from '../members/drive-connections.ts';
 import type { Statistics } from '../members/statistics.ts';
 import type { Commands } from '../operations/commands.ts';
 import type { FaultHook } from '../operations/fault-points.ts';
+import type { Operations } from '../operations/operations.ts';
 import type { RangeHolds } from '../operations/range-holds.ts';
 import { pause, StoppedError } from '../operations/waiting.ts';
 import { type Log, reasonOf } from '../shell/log.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
-import { DriveState } from '../state/entries.ts';
+import { DriveState, takesRanges } from '../state/entries.ts';
 import { ChainKeeper } from './chain-keeper.ts';
 import type { DriveFacts } from './chain-plan.ts';
 import { Condition, Detector } from './detector.ts';
+import { HistoryGaps } from './history-gaps.ts';
+import type { RepairFacts } from './repair-plan.ts';
+import { Repairs } from './repairs.ts';
 import { DoubtListeners, type Standing } from './standing.ts';
+import { Steadiness } from './steadiness.ts';
 
 export interface FailoverParts {
+  readonly repairAfterMs: number;
   readonly state: ClusterState;
   readonly clock: Clock;
   readonly drives: DriveConnections;
@@ -38,24 +44,31 @@ export interface FailoverParts {
   readonly startGraceMs: number;
 }
 
+/** `fenced`: it is taken out of its chains. `unreachable`: only its witnesses hear it. */
+export type DriveWord = DriveHealth | 'suspected' | 'unreachable' | 'fenced';
+
 /** Everything is looked at again this often, in case an event was missed. */
 const SWEEP_MS = 5_000;
 const FENCE_RETRY_MS = 1_000;
 
-export class Failover implements Standing, DriveFacts {
+export class Failover implements Standing, DriveFacts, RepairFacts {
   readonly #parts: FailoverParts;
   readonly #detector: Detector;
   readonly #doubts: DoubtListeners = new DoubtListeners();
   readonly #fencing: Map<DriveId, Promise<void>> = new Map();
+  readonly #gaps: HistoryGaps = new HistoryGaps();
+  readonly #steadiness: Steadiness;
   readonly #failed: Set<DriveId> = new Set();
   readonly #stopping: AbortController = new AbortController();
   #keeper: ChainKeeper | undefined;
+  #repairs: Repairs | undefined;
   #timer: Timer | undefined;
 
   constructor(parts: FailoverParts) {
     this.#parts = parts;
     // Every command to a drive listens to it; that is bounded by the commands themselves.
     setMaxListeners(0, this.#stopping.signal);
+    this.#steadiness = new Steadiness(parts.clock);
     this.#detector = new Detector({
       ...parts,
       watched: () => this.#watched(),
@@ -66,12 +79,18 @@ export class Failover implements Standing, DriveFacts {
   }
 
   /** Before anyone can connect. `commands` must ask this object how drives stand. */
-  start(commands: Commands): void {
+  start(commands: Commands, operations: Operations): void {
     const { state } = this.#parts;
     const { signal } = this.#stopping;
-    const changed = (): void => {};
-    this.#keeper = new ChainKeeper({ ...this.#parts, commands, facts: this, signal, changed });
-    this.#keeper.consider(unsettledIn(state));
+    const repairs = new Repairs({ ...this.#parts, operations, facts: this });
+    this.#repairs = repairs;
+    this.#keeper = new ChainKeeper({
+      ...this.#parts,
+      ...{ commands, standing: this, signal },
+      facts: (record) => this.#factsFor(record),
+      changed: () => repairs.consider(),
+    });
+    this.#keeper.consider(state.unsound);
     // An earlier life persisted the fence; whether it waited the lease out is not known.
     for (const { id, state: how } of state.drives.values()) {
       if (how === DriveState.fenced) this.#fence(id);
@@ -84,17 +103,26 @@ export class Failover implements Standing, DriveFacts {
     this.#stopping.abort();
     this.#detector.stop();
     this.#timer?.cancel();
-    await Promise.all([...this.#fencing.values(), this.#keeper?.stop()]);
+    const parts = [this.#keeper?.stop(), this.#repairs?.stop()];
+    await Promise.all([...this.#fencing.values(), ...parts]);
   }
 
   /** The drive has registered: the catalog says that it is a member, and its answer is on its way. */
   arrived(drive: DriveId): void {
     this.#detector.cameBack(drive);
+    this.#steadiness.cameBack(drive);
     this.#considerRangesOf(drive);
+    this.#repairs?.consider();
   }
 
   /** A heartbeat has come. */
-  reported({ drive }: Heartbeat): void {
+  reported({ drive, gaps = [] }: Heartbeat): void {
+    for (const gap of gaps) {
+      const record = this.#parts.state.ranges.get(gap.range)?.record;
+      if (record === undefined || !this.#gaps.note(gap, record)) continue;
+      this.#parts.log.warn({ ...gap, reportedBy: drive }, 'a member has to be copied anew');
+      this.#keeper?.consider([gap.range]);
+    }
     const hadFailed = this.#failed.has(drive);
     if (this.hasFailed(drive) === hadFailed) return;
     if (hadFailed) this.#failed.delete(drive);
@@ -123,8 +151,29 @@ export class Failover implements Standing, DriveFacts {
     return report?.storeFailed === true && isOfThisLife;
   }
 
-  conditionOf(drive: DriveId): Condition {
-    return this.#detector.conditionOf(drive);
+  /** Whether a copy may be brought to it now. */
+  mayReceive(drive: DriveId): boolean {
+    const { state, drives } = this.#parts;
+    const entry = state.drives.get(drive);
+    const isOpen = entry !== undefined && takesRanges(entry);
+    const isFull = drives.report(drive)?.isFull ?? false;
+    return isOpen && !isFull && this.isAlive(drive) && this.#steadiness.isSteady(drive);
+  }
+
+  #factsFor(record: RangeRecord): DriveFacts {
+    return {
+      isFenced: (drive) => this.isFenced(drive),
+      isAlive: (drive) => this.isAlive(drive) && !this.#gaps.has(record, drive),
+      hasFailed: (drive) => this.hasFailed(drive) || this.#gaps.has(record, drive),
+    };
+  }
+
+  /** How a drive is, in one word for people. */
+  wordFor(drive: DriveId): DriveWord {
+    if (this.isFenced(drive)) return 'fenced';
+    const condition = this.#detector.conditionOf(drive);
+    if (condition === Condition.heard) return this.#parts.drives.health(drive);
+    return condition === Condition.lost ? 'suspected' : condition;
   }
 
   whenDoubted(drive: DriveId, wake: () => void): () => void {
@@ -179,6 +228,7 @@ export class Failover implements Standing, DriveFacts {
     // Whoever it was, it has to register before it is heard again.
     drives.expel(drive, 'this drive was taken for dead: register again');
     statistics.forget(drive);
+    this.#steadiness.lost(drive);
     this.#doubts.tell(drive);
     this.#considerRangesOf(drive);
   }
@@ -189,17 +239,14 @@ export class Failover implements Standing, DriveFacts {
 
   #sweepLater(): void {
     this.#timer = this.#parts.clock.setTimer(SWEEP_MS, () => {
-      for (const id of this.#parts.state.drives.keys()) {
+      const { state } = this.#parts;
+      for (const id of state.drives.keys()) {
         if (this.isFenced(id) || this.hasFailed(id)) this.#considerRangesOf(id);
       }
+      this.#keeper?.consider(state.unsound);
+      if (state.unsound.size > 0) this.#repairs?.consider();
       this.#sweepLater();
     });
-  }
-}
-
-function* unsettledIn(state: ClusterState): Iterable<RangeId> {
-  for (const { record, published } of state.ranges.values()) {
-    if (published !== undefined && published.epoch !== record.epoch) yield record.id;
   }
 }
 

@@ -230,7 +230,7 @@ function handedOver(
 async function persistHandover(context: OperationContext): Promise<void> {
   const payload = payloadOf(context);
   const { record } = context.range(payload.range);
-  const replicas = context.services.state.keyspaces.get(record.keyspace)?.replicas ?? 1;
+  const replicas = context.services.state.replicasOf(record);
   const next = handedOver(record.chain, payload, replicas);
   if (servingIn(next).length === 0) {
     throw new OperationFailedError(`range ${record.id} would lose its last serving copy`);

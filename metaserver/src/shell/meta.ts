@@ -146,7 +146,8 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
   });
   const startedMs = clock.nowMs();
   const views = new Views({
-    ...{ state, drives, statistics, operations, watchers, counts, defaultKeyspace, software },
+    ...{ state, drives, failover, statistics, operations, watchers, counts },
+    ...{ defaultKeyspace, software },
     ...{ replicas, partitioning, uptimeMs: () => clock.nowMs() - startedMs },
   });
   const balancer = new BalancerRequests(balancing());
@@ -191,7 +192,7 @@ async function assemble(
   // Before anyone can connect: what was under way has its ranges in hand again.
   parts.leases.start();
   parts.operations.resume();
-  if (settings.failover) parts.failover.start(parts.orders);
+  if (settings.failover) parts.failover.start(parts.orders, parts.operations);
   const server = await listen(settings, parts);
   closers.push(() => server.close());
   const { address } = server;

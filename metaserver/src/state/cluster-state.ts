@@ -39,6 +39,7 @@ import {
   rangeKey,
 } from './entries.ts';
 import { PublishedIndex } from './published-index.ts';
+import { UnsoundRanges } from './unsound-ranges.ts';
 
 /** What one commit changed that others wait for. */
 export interface StateNews {
@@ -71,6 +72,7 @@ export class ClusterState {
   readonly #operations: Map<number, OperationEntry> = new Map();
   readonly #indexes: Map<KeyspaceId, PublishedIndex> = new Map();
   readonly #shares: DriveShares = new DriveShares();
+  readonly #unsound: UnsoundRanges = new UnsoundRanges();
   readonly #listeners: Set<(news: StateNews) => void> = new Set();
   #cluster: ClusterEntry | undefined;
   #queue: Promise<unknown> = Promise.resolve();
@@ -127,6 +129,11 @@ export class ClusterState {
     return this.#ranges;
   }
 
+  /** Ranges that lack members, or have some that do not serve. */
+  get unsound(): ReadonlySet<RangeId> {
+    return this.#unsound.ids;
+  }
+
   /** Running ones, and the last that ended; oldest first. */
   get operations(): ReadonlyMap<number, OperationEntry> {
     return this.#operations;
@@ -135,6 +142,11 @@ export class ClusterState {
   keyspaceNamed(name: string): KeyspaceEntry | undefined {
     const id = this.#keyspaceNames.get(name);
     return id === undefined ? undefined : this.#keyspaces.get(id);
+  }
+
+  /** How many members should serve a range. */
+  replicasOf({ keyspace }: RangeRecord): number {
+    return this.#keyspaces.get(keyspace)?.replicas ?? 1;
   }
 
   /** The index that clients see; undefined unless the keyspace is ready. */
@@ -296,6 +308,7 @@ export class ClusterState {
         const entry = decodeRange(value);
         this.#shares.replace(this.#ranges.get(entry.record.id), entry);
         this.#ranges.set(entry.record.id, entry);
+        this.#unsound.put(entry, this.replicasOf(entry.record));
         break;
       }
       case 'operation': {
@@ -316,6 +329,7 @@ export class ClusterState {
     if (key === rangeKey(number as RangeId)) {
       this.#shares.replace(this.#ranges.get(number as RangeId), undefined);
       this.#ranges.delete(number as RangeId);
+      this.#unsound.remove(number as RangeId);
     }
     const keyspace = this.#keyspaces.get(number as KeyspaceId);
     if (key.startsWith('keyspace/') && keyspace !== undefined) {

@@ -5,14 +5,16 @@
 import {
   type DriveId,
   type KeyspaceId,
+  type Member,
   MemberState,
   type OperationProgress,
   OperationState,
   Partitioning,
   type RangeRecord,
 } from '@piton/protocol';
+import type { DriveWord, Failover } from '../failover/failover.ts';
 import type { RequestCounts } from '../handlers/request-counts.ts';
-import type { DriveConnections, DriveHealth } from '../members/drive-connections.ts';
+import type { DriveConnections } from '../members/drive-connections.ts';
 import { addLoads, NO_LOAD, type RangeLoad, type Statistics } from '../members/statistics.ts';
 import type { Watchers } from '../news/watchers.ts';
 import type { DefaultKeyspace } from '../operations/default-keyspace.ts';
@@ -31,7 +33,8 @@ export interface DriveView extends RangeLoad {
   readonly id: string;
   readonly address: string;
   readonly zone: string;
-  readonly state: DriveHealth;
+  /** up, silent or down; suspected, unreachable or fenced when nothing is heard of it. */
+  readonly state: DriveWord;
   /** Whether it takes ranges: open, draining, drained. */
   readonly drain: DrainState;
   readonly incarnation: number;
@@ -92,6 +95,8 @@ export interface StatusView {
   readonly partitioning: string;
   readonly drives: { readonly total: number; readonly up: number };
   readonly ranges: number;
+  /** With fewer serving members than their keyspace asks for, or others beside them. */
+  readonly rangesUnsound: number;
   readonly watchers: number;
   /** All copies together for rates; keys and bytes count each range once. */
   readonly load: RangeLoad;
@@ -111,6 +116,7 @@ export interface RangeFilter {
 export interface ViewSources {
   readonly state: ClusterState;
   readonly drives: DriveConnections;
+  readonly failover: Failover;
   readonly statistics: Statistics;
   readonly operations: Operations;
   readonly watchers: Watchers;
@@ -139,7 +145,7 @@ export class Views {
   }
 
   status(): StatusView {
-    const { state, drives, watchers, counts, defaultKeyspace } = this.#sources;
+    const { state, failover, watchers, counts, defaultKeyspace } = this.#sources;
     const { software, replicas, partitioning, uptimeMs } = this.#sources;
     const all = [...state.drives.keys()];
     return {
@@ -150,8 +156,9 @@ export class Views {
       indexVersion: state.indexVersion,
       replicas,
       partitioning,
-      drives: { total: all.length, up: all.filter((id) => drives.health(id) === 'up').length },
+      drives: { total: all.length, up: all.filter((id) => failover.wordFor(id) === 'up').length },
       ranges: state.ranges.size,
+      rangesUnsound: state.unsound.size,
       watchers: watchers.count,
       load: this.totalLoad(),
       keyspaces: this.#keyspaces(),
@@ -173,7 +180,7 @@ export class Views {
   }
 
   drive(entry: DriveEntry): DriveView {
-    const { state, drives, statistics } = this.#sources;
+    const { state, drives, statistics, failover } = this.#sources;
     const { id, address, zone, incarnation, capacityBytes, bandwidthBytesPerSecond } = entry;
     const { ranges, heads, tails } = state.shareOf(id);
     const report = drives.report(id);
@@ -181,7 +188,7 @@ export class Views {
       id,
       address,
       zone,
-      state: drives.health(id),
+      state: failover.wordFor(id),
       drain: drainStateOf(entry),
       incarnation,
       capacityBytes,
@@ -235,11 +242,18 @@ export class Views {
       version: record.version,
       chain: record.chain.map((member) => ({
         drive: member.drive,
-        state: MEMBER_STATES.get(member.state) ?? String(member.state),
+        state: this.#memberState(member),
       })),
       ...rounded(statistics.ofRange(record)),
       operation: operations.holderOf(record.id) ?? null,
     };
+  }
+
+  /** An offline member whose drive is back waits for its turn to be brought up to date. */
+  #memberState({ drive, state }: Member): string {
+    const isWaiting = state === MemberState.offline && this.#sources.failover.isAlive(drive);
+    const shown = isWaiting ? MemberState.waiting : state;
+    return MEMBER_STATES.get(shown) ?? String(shown);
   }
 
   #keyspaces(): KeyspaceView[] {

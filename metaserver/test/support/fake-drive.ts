@@ -13,6 +13,7 @@ import {
   GrantBook,
   type HeartbeatAnswer,
   type HeldRange,
+  type HistoryGap,
   type InstallRange,
   incarnation,
   indexVersion,
@@ -66,6 +67,7 @@ export class FakeDrive {
   readonly cuts: Map<RangeId, number> = new Map();
   /** Reported with every heartbeat. */
   storeFailed = false;
+  gaps: readonly HistoryGap[] = [];
   /** False: it answers nothing that is about leases. */
   isWitness = true;
   /** False: it stays with the witnesses that it has. */
@@ -156,6 +158,7 @@ export class FakeDrive {
         usedBytes: ranges.reduce((sum, { bytes }) => sum + bytes, 0),
         isFull: false,
         storeFailed: this.storeFailed,
+        gaps: this.gaps,
         ranges,
         indexVersion: indexVersion(known),
         leaseMsLeft: undefined,

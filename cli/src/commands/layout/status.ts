@@ -16,7 +16,7 @@ function facts(status: StatusView): [string, string][] {
     ['cluster', status.clusterId],
     ['software', `${status.software}, up for ${formatMs(status.uptimeMs)}`],
     ['drives', `${drives.up} up${down > 0 ? `, ${down} DOWN` : ''}`],
-    ['ranges', `${formatCount(status.ranges)}, index version ${formatCount(status.indexVersion)}`],
+    ['ranges', rangesText(status)],
     ['data', `${plural(load.keys, 'key')}, ${formatBytes(load.bytes)} (before replication)`],
     [
       'load',
@@ -24,6 +24,11 @@ function facts(status: StatusView): [string, string][] {
     ],
     ['clients', `${formatCount(status.watchers)} connected`],
   ];
+}
+
+function rangesText({ ranges, rangesUnsound, indexVersion }: StatusView): string {
+  const lacking = rangesUnsound > 0 ? `, ${formatCount(rangesUnsound)} NOT WHOLE` : '';
+  return `${formatCount(ranges)}${lacking}, index version ${formatCount(indexVersion)}`;
 }
 
 function keyspaceLines(status: StatusView): string[] {
