@@ -25,6 +25,9 @@ const DRIVE_FIGURES: readonly [name: string, help: string, of: (drive: DriveView
   ['used_bytes', 'Bytes on the device of the drive', (d) => d.usedBytes],
   ['capacity_bytes', 'Bytes that the drive offers', (d) => d.capacityBytes],
   ['ranges', 'Ranges that the drive holds', (d) => d.ranges],
+  ['lease_ms_left', 'Lease that the drive had left at its last sign', (d) => d.leaseMsLeft ?? 0],
+  ['fence', 'How often the drive was fenced, from 1', (d) => d.fence],
+  ['fenced', '1 while the drive has no right to serve', (d) => (d.rights === 'member' ? 0 : 1)],
   ['reads_per_second', 'Reads of the drive, smoothed', (d) => d.readsPerSecond],
   ['writes_per_second', 'Writes of the drive, smoothed', (d) => d.writesPerSecond],
 ];

@@ -58,6 +58,20 @@ export function withSet(sets: readonly WitnessSet[], planned: PlannedSet): reado
   return [...sets, { ...planned, generation: (newest?.generation ?? 0) + 1 }];
 }
 
+/** For people: where a drive stands. */
+export const RightsView = {
+  member: 'member',
+  /** Its rights are being taken away. */
+  fencing: 'fencing',
+  fenced: 'fenced',
+} as const;
+export type RightsView = (typeof RightsView)[keyof typeof RightsView];
+
+export function rightsViewOf({ state, isFenceComplete }: DriveEntry): RightsView {
+  if (state === DriveState.member) return RightsView.member;
+  return isFenceComplete ? RightsView.fenced : RightsView.fencing;
+}
+
 export function isSameRights(a: Rights, b: Rights): boolean {
   return (
     a.state === b.state &&

@@ -17,6 +17,8 @@ export interface DriveReport {
   readonly usedBytes: number;
   readonly isFull: boolean;
   readonly storeFailed: boolean;
+  /** Missing: it had no lease. */
+  readonly leaseMsLeft?: number | undefined;
   /** The life of the drive that said so. */
   readonly incarnation: Incarnation;
 }

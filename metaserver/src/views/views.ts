@@ -11,9 +11,11 @@ import {
   OperationState,
   Partitioning,
   type RangeRecord,
+  witnessesOf,
 } from '@piton/protocol';
 import type { DriveWord, Failover } from '../failover/failover.ts';
 import type { RequestCounts } from '../handlers/request-counts.ts';
+import { type RightsView, rightsViewOf } from '../leases/rights.ts';
 import type { DriveConnections } from '../members/drive-connections.ts';
 import { addLoads, NO_LOAD, type RangeLoad, type Statistics } from '../members/statistics.ts';
 import type { Watchers } from '../news/watchers.ts';
@@ -37,6 +39,13 @@ export interface DriveView extends RangeLoad {
   readonly state: DriveWord;
   /** Whether it takes ranges: open, draining, drained. */
   readonly drain: DrainState;
+  /** Whether it may have a lease: member, fencing (being taken away), fenced. */
+  readonly rights: RightsView;
+  readonly fence: number;
+  /** Who renews its lease. While it changes: the set that it is to take up. */
+  readonly witnesses: readonly string[];
+  /** As of its last heartbeat; null: it has no lease, or is not connected. */
+  readonly leaseMsLeft: number | null;
   readonly incarnation: number;
   readonly capacityBytes: number;
   /** What it has on its device: live data, tombstones, and what waits for compaction. */
@@ -184,12 +193,17 @@ export class Views {
     const { id, address, zone, incarnation, capacityBytes, bandwidthBytesPerSecond } = entry;
     const { ranges, heads, tails } = state.shareOf(id);
     const report = drives.report(id);
+    const isConnected = drives.connectionOf(id) !== undefined;
     return {
       id,
       address,
       zone,
       state: failover.wordFor(id),
       drain: drainStateOf(entry),
+      rights: rightsViewOf(entry),
+      fence: entry.fence,
+      witnesses: entry.witnessSets.slice(-1).flatMap(witnessesOf),
+      leaseMsLeft: roundedOrNull(isConnected ? report?.leaseMsLeft : undefined),
       incarnation,
       capacityBytes,
       usedBytes: report?.usedBytes ?? 0,

@@ -10,6 +10,7 @@ import type { Terminal } from '../../shell/terminal.ts';
 function stateOf(drive: DriveView): string {
   const troubles = [
     drive.drain === 'open' ? '' : drive.drain,
+    drive.rights === 'fencing' ? drive.rights : '',
     drive.isFull ? 'full' : '',
     drive.storeFailed ? 'device failed' : '',
   ];
