@@ -181,12 +181,15 @@ export class Cluster implements AsyncDisposable {
 
   async #startDrive(place: Place): Promise<void> {
     const { host, capacityBytes, bandwidthBytesPerSecond, cacheBytes, durability } = this.#settings;
+    const { detours } = this.#settings;
+    const detour = detours?.drive(place.id);
     place.program = await this.#host.startDrive({
       id: place.id,
       dataDir: place.dataDir,
-      metaAddress: this.metaAddress,
+      metaAddress: detours?.metaFor(place.id, this.metaAddress) ?? this.metaAddress,
       host,
-      port: portOf(place.program?.address) ?? 0,
+      port: detour?.port ?? portOf(place.program?.address) ?? 0,
+      advertise: detour?.advertise,
       zone: this.#settings.zoneOf(place.number),
       capacityBytes,
       bandwidthBytesPerSecond,

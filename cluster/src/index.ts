@@ -5,4 +5,4 @@ export { AdminError } from './admin/admin-errors.ts';
 export { placeKey } from './admin/place-key.ts';
 export { type Cluster, type ClusterDrive, startCluster } from './cluster.ts';
 export { ClusterError, Durability, type UnexpectedExit } from './host/host.ts';
-export type { ClusterOptions } from './options.ts';
+export type { ClusterOptions, Detours } from './options.ts';

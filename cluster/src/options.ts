@@ -36,10 +36,20 @@ export interface ClusterOptions {
   readonly environment?: Environment;
   /** How long one program may take to start. Default 30 s. */
   readonly startMs?: number;
+  /** Detours between the programs, for those who want to cut them; only for processes. */
+  readonly detours?: Detours;
   /** Told when a program ends that nobody asked to. */
   readonly onExit?: (exit: UnexpectedExit) => void;
   /** Told each line that a program logs; only for processes. */
   readonly onLog?: (name: string, line: string) => void;
+}
+
+/** Proxies in front of the programs of a cluster, made before it. */
+export interface Detours {
+  /** The port on which this drive has to listen, and the HOST:PORT under which others reach it. */
+  drive(id: string): { readonly port: number; readonly advertise: string } | undefined;
+  /** HOST:PORT under which this drive reaches the metadata server. */
+  metaFor(id: string, metaAddress: string): string | undefined;
 }
 
 /** Options with every default in place; what stays undefined is the programs' own default. */
@@ -61,6 +71,7 @@ export interface ClusterSettings {
   readonly zoneOf: (drive: number) => string | undefined;
   readonly environment: Environment | undefined;
   readonly startMs: number;
+  readonly detours: Detours | undefined;
   readonly onExit: (exit: UnexpectedExit) => void;
   readonly onLog: (name: string, line: string) => void;
 }
@@ -108,6 +119,9 @@ export function settingsFrom(options: ClusterOptions): ClusterSettings {
   if (options.environment !== undefined && options.inProcess !== true) {
     throw new ClusterError('environment: only with inProcess, a process has its own');
   }
+  if (options.detours !== undefined && options.inProcess === true) {
+    throw new ClusterError('detours: only for processes; inside one there is an environment');
+  }
   return {
     drives,
     replicas,
@@ -126,6 +140,7 @@ export function settingsFrom(options: ClusterOptions): ClusterSettings {
     zoneOf: options.zoneOf ?? (() => undefined),
     environment: options.environment,
     startMs: options.startMs ?? START_MS,
+    detours: options.detours,
     onExit: options.onExit ?? (() => {}),
     onLog: options.onLog ?? (() => {}),
   };

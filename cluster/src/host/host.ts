@@ -24,6 +24,8 @@ export interface DriveSettings {
   readonly metaAddress: string;
   readonly host: string;
   readonly port: number;
+  /** Under which others reach it; undefined: where it listens. */
+  readonly advertise: string | undefined;
   readonly zone: string | undefined;
   readonly capacityBytes: number | undefined;
   readonly bandwidthBytesPerSecond: number | undefined;

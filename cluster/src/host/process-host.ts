@@ -74,6 +74,7 @@ export class ProcessHost implements Host {
       id: settings.id,
       host: settings.host,
       port: settings.port,
+      advertise: settings.advertise,
       zone: settings.zone,
       capacity: bytesFlag(settings.capacityBytes),
       bandwidth: bytesFlag(settings.bandwidthBytesPerSecond, '/s'),

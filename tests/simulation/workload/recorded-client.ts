@@ -48,6 +48,8 @@ export interface RecordedClientOptions {
   readonly isOrdered: boolean;
   /** Told of errors that should not be. */
   readonly complain: (what: string) => void;
+  /** Told of every error. */
+  readonly noteError?: (error: KVError) => void;
 }
 
 export class RecordedClient {
@@ -251,6 +253,7 @@ export class RecordedClient {
 
   #outcomeOf(error: unknown, name: string): Outcome {
     const { code, outcome, version, message } = error as KVError;
+    this.#options.noteError?.(error as KVError);
     if (code === undefined || NEVER.has(code)) {
       this.#options.complain(`${name} failed with ${code ?? 'no code'}: ${message}`);
     }
