@@ -7,6 +7,9 @@ import { compareKeys } from '@piton/protocol';
 import type { KeyBatch } from './key-index.ts';
 
 export const RUN_KEYS_MAX: number = 4096;
+/** A run begins with room for so many, because most of those of an idle drive stay small. */
+const RUN_KEYS_FIRST = 64;
+const GROWTH = 4;
 
 export class KeyRun {
   count = 0;
@@ -14,11 +17,11 @@ export class KeyRun {
   filledPosition = 0;
   /** Everything in this run was appended below. Set when the run is sealed. */
   endPosition = 0;
-  #keys = new Uint8Array(RUN_KEYS_MAX * 16);
-  readonly #starts = new Uint32Array(RUN_KEYS_MAX + 1);
-  readonly #namespaces = new Uint32Array(RUN_KEYS_MAX);
-  readonly #recordBytes = new Uint32Array(RUN_KEYS_MAX);
-  readonly #positions = new Float64Array(RUN_KEYS_MAX);
+  #keys = new Uint8Array(RUN_KEYS_FIRST * 16);
+  #starts = new Uint32Array(RUN_KEYS_FIRST + 1);
+  #namespaces = new Uint32Array(RUN_KEYS_FIRST);
+  #recordBytes = new Uint32Array(RUN_KEYS_FIRST);
+  #positions = new Float64Array(RUN_KEYS_FIRST);
   #order: Uint32Array | undefined;
 
   get isFull(): boolean {
@@ -34,7 +37,8 @@ export class KeyRun {
     const { count } = this;
     const start = this.#starts[count] as number;
     const end = start + key.length;
-    if (end > this.#keys.length) this.#grow(end);
+    if (count === this.#positions.length) this.#growEntries();
+    if (end > this.#keys.length) this.#growKeys(end);
     this.#keys.set(key, start);
     this.#starts[count + 1] = end;
     this.#namespaces[count] = namespace;
@@ -125,10 +129,20 @@ export class KeyRun {
     return this.#order;
   }
 
-  #grow(bytes: number): void {
+  #growKeys(bytes: number): void {
     const larger = new Uint8Array(Math.max(bytes, this.#keys.length * 2));
     larger.set(this.#keys);
     this.#keys = larger;
+  }
+
+  #growEntries(): void {
+    const capacity = this.#positions.length * GROWTH;
+    this.#starts = widened(this.#starts, capacity + 1);
+    this.#namespaces = widened(this.#namespaces, capacity);
+    this.#recordBytes = widened(this.#recordBytes, capacity);
+    const positions = new Float64Array(capacity);
+    positions.set(this.#positions);
+    this.#positions = positions;
   }
 
   /** Packs runs, oldest first, into one batch with buffers of its own. */
@@ -164,4 +178,10 @@ export class KeyRun {
     batch.positions.set(this.#positions.subarray(0, count), at);
     return at + count;
   }
+}
+
+function widened(words: Uint32Array, length: number): Uint32Array<ArrayBuffer> {
+  const wider = new Uint32Array(length);
+  wider.set(words);
+  return wider;
 }

@@ -62,7 +62,7 @@ class Window {
     this.#file = file;
     this.#fileBytes = fileBytes;
     this.#chunkBytes = chunkBytes;
-    this.bytes = new Uint8Array(chunkBytes);
+    this.bytes = new Uint8Array(Math.min(chunkBytes, fileBytes));
   }
 
   /** True when the window holds `bytes` from `offset` on. */
@@ -90,10 +90,16 @@ export async function isZeroFrom(
   for (let at = offset; at < fileBytes; at += chunk.length) {
     const wanted = chunk.subarray(0, Math.min(chunk.length, fileBytes - at));
     const got = await file.read(wanted, at);
-    if (wanted.subarray(0, got).some((byte) => byte !== 0)) return false;
+    if (!isZero(wanted.subarray(0, got))) return false;
     if (got < wanted.length) return true;
   }
   return true;
+}
+
+/** All bytes are alike and the first one is zero: as fast as memory can be compared. */
+function isZero(bytes: Uint8Array): boolean {
+  if (bytes.length === 0) return true;
+  return bytes[0] === 0 && Buffer.compare(bytes.subarray(1), bytes.subarray(0, -1)) === 0;
 }
 
 /** Visits all records from `from` on; gives the offset behind the last one that counts. */

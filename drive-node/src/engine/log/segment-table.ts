@@ -15,7 +15,8 @@ export class SegmentTable {
   /** Units of one segment, as bits of a place. */
   readonly #placeBits: number;
   readonly #unitMask: number;
-  readonly #slots: (Segment | undefined)[];
+  readonly #slots: (Segment | undefined)[] = [];
+  readonly slotCount: number;
   readonly #byNumber = new Map<number, Segment>();
   /** Made when it is asked for, after a change. */
   #sorted: Segment[] | undefined;
@@ -29,16 +30,11 @@ export class SegmentTable {
     this.unitBytes = 2 ** geometry.unitBits;
     this.#placeBits = geometry.segmentBits - geometry.unitBits;
     this.#unitMask = 2 ** this.#placeBits - 1;
-    const slots = 2 ** Math.min(16, 32 - this.#placeBits);
-    this.#slots = new Array<Segment | undefined>(slots).fill(undefined);
-  }
-
-  get slotCount(): number {
-    return this.#slots.length;
+    this.slotCount = 2 ** Math.min(16, 32 - this.#placeBits);
   }
 
   get freeSlots(): number {
-    return this.#slots.length - this.#byNumber.size;
+    return this.slotCount - this.#byNumber.size;
   }
 
   /** All segments, oldest first. */
@@ -57,10 +53,11 @@ export class SegmentTable {
 
   /** Adds a segment, in a given slot or in a free one. Undefined when there is none. */
   add(number: number, slot: number | undefined): Segment | undefined {
-    const chosen = slot ?? this.#slots.indexOf(undefined);
-    if (chosen < 0 || chosen >= this.#slots.length || this.#slots[chosen] !== undefined) {
+    const chosen = slot ?? this.#firstFree();
+    if (chosen < 0 || chosen >= this.slotCount || this.#slots[chosen] !== undefined) {
       return undefined;
     }
+    while (this.#slots.length <= chosen) this.#slots.push(undefined);
     const path = `${this.#folder}/${segmentName(number)}`;
     const segment = new Segment(number, chosen, path, this.geometry);
     this.#slots[chosen] = segment;
@@ -68,6 +65,11 @@ export class SegmentTable {
     this.#sorted = undefined;
     this.usedBytes += segment.appendedBytes;
     return segment;
+  }
+
+  #firstFree(): number {
+    const free = this.#slots.indexOf(undefined);
+    return free < 0 ? this.#slots.length : free;
   }
 
   /** A segment becomes longer, or is found to be this long. */
