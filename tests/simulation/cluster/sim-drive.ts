@@ -49,6 +49,7 @@ export class SimDrive {
   readonly #log: LogBook;
   #state: DriveState = DriveState.down;
   #life = 0;
+  #cutsPowerInWrite = false;
   #drive: Drive | undefined;
   #store: Store | undefined;
 
@@ -97,10 +98,16 @@ export class SimDrive {
     this.#life++;
     this.#drive = undefined;
     this.#store = undefined;
+    this.#cutsPowerInWrite = false;
     if (isPowerCut) this.disk.crash();
     else this.disk.processCrash();
     this.#world.crash(this.name, { isPowerCut });
     this.#log.note(this.name, isPowerCut ? '--- power cut' : '--- killed');
+  }
+
+  /** The power goes while the next write is under way; nothing happens when none comes in this life. */
+  cutPowerInNextWrite(isWanted: boolean): void {
+    this.#cutsPowerInWrite = isWanted;
   }
 
   /** Stops as on SIGTERM; resolves when the process has ended. */
@@ -132,8 +139,10 @@ export class SimDrive {
     this.disk.delay = () =>
       new Promise((resolve) => {
         const dice = this.#world.random();
-        const slowMs = this.slowestMs * dice ** 4;
-        clock.setTimer(dice * OPERATION_MS_USUAL + slowMs, resolve);
+        const operationMs = dice * OPERATION_MS_USUAL + this.slowestMs * dice ** 4;
+        clock.setTimer(operationMs, resolve);
+        if (this.#cutsPowerInWrite && this.disk.underWayCount > 0)
+          this.#cutPowerWithin(operationMs);
       });
     const drive = await startDrive({
       environment,
@@ -154,6 +163,13 @@ export class SimDrive {
     this.#drive = drive;
     this.#state = DriveState.up;
     this.#log.note(this.name, '--- serves');
+  }
+
+  #cutPowerWithin(operationMs: number): void {
+    const life = this.#life;
+    this.#world.schedule(this.#world.random() * operationMs, () => {
+      if (this.#life === life && this.#cutsPowerInWrite) this.crash(true);
+    });
   }
 
   #openStore(life: number): OpenStore {

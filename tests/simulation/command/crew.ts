@@ -21,6 +21,8 @@ export interface CrewOutcome {
 }
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
+/** A run makes much that is soon forgotten. */
+const YOUNG_MB = 64;
 /** Seeds that a worker has at once, so that it never waits for the next. */
 const AHEAD = 2;
 
@@ -54,7 +56,7 @@ class Crew {
     const { jobs, count, orders } = this.#options;
     for (let number = 0; number < Math.min(jobs, count); number++) {
       const worker = fork(WORKER, [JSON.stringify(orders)], {
-        execArgv: ['--enable-source-maps', '--no-warnings'],
+        execArgv: ['--enable-source-maps', '--no-warnings', `--max-semi-space-size=${YOUNG_MB}`],
         stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       });
       this.#workers.add(worker);

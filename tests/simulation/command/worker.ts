@@ -9,6 +9,8 @@ const tell = (message: FromWorker): void => {
 };
 
 async function serve(orders: WorkerOrders): Promise<void> {
+  // Errors are everyday life here, and their stacks the dearest part of them.
+  if (!orders.keepsLog) Error.stackTraceLimit = 0;
   if (orders.bug !== undefined) buildIn(orders.bug);
   const { planFor } = await import('../seed/plan.ts');
   const { runSeed } = await import('../seed/run-seed.ts');

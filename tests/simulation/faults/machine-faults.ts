@@ -8,7 +8,6 @@ const PAUSE_MS_MAX = 9_000;
 /** A machine whose clock is this wrong is still a machine that somebody would run. */
 const DRIFT_MAX = 0.05;
 const TORN_WAIT_MS_MAX = 500;
-const TORN_LOOK_MS = 0.1;
 
 function downFor(drive: SimDrive, isPowerCut: boolean, stage: Stage): Affliction {
   const lastsMs = between(20, DOWN_MS_MAX, stage);
@@ -34,18 +33,10 @@ export const lostUnflushed: Fault = (stage) => {
 export const tornWrite: Fault = (stage) => {
   const drive = anyRunning(stage);
   if (drive === undefined) return undefined;
-  const { world } = stage.cluster;
-  const untilMs = world.nowMs + TORN_WAIT_MS_MAX;
-  let isOver = false;
-  const look = (): void => {
-    if (isOver || drive.state !== 'up') return;
-    if (drive.disk.underWayCount > 0) drive.crash(true);
-    else if (world.nowMs < untilMs) world.schedule(TORN_LOOK_MS, look);
-  };
-  look();
+  drive.cutPowerInNextWrite(true);
   const lastsMs = TORN_WAIT_MS_MAX + between(20, DOWN_MS_MAX, stage);
   const end = (): void => {
-    isOver = true;
+    drive.cutPowerInNextWrite(false);
     drive.start();
   };
   return { what: `${drive.name} at its next write`, lastsMs, end };

@@ -54,7 +54,7 @@ export function planFor(seed: number, wishes: PlanWishes = {}): SeedPlan {
   const spanMs = whole(4_000, 25_000);
   const drives = Array.from({ length: driveCount }, (_, at) => ({
     zone: chance(0.5) ? `z${at % 3}` : '',
-    segmentBytes: pickAny([4_096, 16_384, 65_536], random) * 16,
+    segmentBytes: pickAny([32, 64, 256], random) * 1_024,
     checkpointBytes: pickAny([4_096, 16_384, 65_536], random),
   }));
   return {
@@ -62,7 +62,7 @@ export function planFor(seed: number, wishes: PlanWishes = {}): SeedPlan {
     drives,
     replicas: chance(0.75) ? 3 : whole(1, 3),
     partitioning: chance(0.15) ? Partitioning.hash : Partitioning.range,
-    leaseMs: pickAny([1_000, 3_000], random),
+    leaseMs: pickAny([1_000, 3_000, 3_000], random),
     latencyMs: pickAny([0.05, 0.2, 2], random),
     jitterMs: pickAny([0.05, 0.5, 5, 30], random),
     clients,
