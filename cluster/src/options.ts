@@ -23,6 +23,12 @@ export interface ClusterOptions {
   /** Port of its status page. Default 0: a free one. */
   readonly httpPort?: number;
   readonly leaseMs?: number;
+  /** Whether drives are levelled without being asked. Default off. */
+  readonly balance?: 'auto' | 'off';
+  /** Ranges with more bytes are cut in two. Default: none is. */
+  readonly rangeBytesMax?: number;
+  /** Ranges with more reads and writes per second are cut, where that helps. Default: none is. */
+  readonly rangeOperationsMax?: number;
   /** `flush` (default): a write is answered when it is on the device; `os`: when it left the process. */
   readonly durability?: Durability;
   /** Memory that each drive uses to cache values. */
@@ -64,6 +70,9 @@ export interface ClusterSettings {
   readonly port: number;
   readonly httpPort: number;
   readonly leaseMs: number | undefined;
+  readonly balance: 'auto' | 'off';
+  readonly rangeBytesMax: number | undefined;
+  readonly rangeOperationsMax: number | undefined;
   readonly durability: Durability | undefined;
   readonly cacheBytes: number | undefined;
   readonly capacityBytes: number | undefined;
@@ -133,6 +142,9 @@ export function settingsFrom(options: ClusterOptions): ClusterSettings {
     port: options.port ?? 0,
     httpPort: options.httpPort ?? 0,
     leaseMs: options.leaseMs,
+    balance: options.balance ?? 'off',
+    rangeBytesMax: options.rangeBytesMax,
+    rangeOperationsMax: options.rangeOperationsMax,
     durability: options.durability,
     cacheBytes: options.cacheBytes,
     capacityBytes: options.capacityBytes,

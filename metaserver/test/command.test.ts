@@ -47,6 +47,10 @@ test(
       [['--data', 'x', '--replicas', '6'], 'from 1 to 5'],
       [['--data', 'x', '--partitioning', 'zebra'], 'range, hash'],
       [['--data', 'x', '--lease-ms', '5ms'], '100ms to 600s'],
+      [['--data', 'x', '--balance', 'maybe'], 'auto, off'],
+      [['--data', 'x', '--range-size-max', '64'], 'with a unit, such as 64MB, or none'],
+      [['--data', 'x', '--range-ops-max', '0'], 'from 1 to'],
+      [['--data', 'x', '--move-rate', '20Mbit/s'], 'such as 20MB/s'],
       [['--data', 'x', '--nonsense'], 'unknown option'],
       [['--data', 'x', 'extra'], 'too many arguments'],
     ];
@@ -70,6 +74,9 @@ test(
       await meta.kill();
       const third = await startMetaProcess(['--data', folder, ...FREE]);
       await third.kill();
+      const limits = ['--range-size-max', '16MiB', '--range-ops-max', 'none', '--balance', 'off'];
+      const fourth = await startMetaProcess(['--data', folder, ...FREE, ...limits]);
+      await fourth.kill();
     }),
   ),
 );

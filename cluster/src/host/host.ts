@@ -16,6 +16,10 @@ export interface MetaSettings {
   readonly leaseMs: number | undefined;
   /** With fewer drives the server does not make the default keyspace by itself. */
   readonly drivesExpected: number;
+  readonly balance: 'auto' | 'off';
+  /** Undefined: ranges are not cut by size, or not by load. */
+  readonly rangeBytesMax: number | undefined;
+  readonly rangeOperationsMax: number | undefined;
 }
 
 export interface DriveSettings {

@@ -32,6 +32,9 @@ function flags(values: Readonly<Record<string, string | number | undefined>>): s
   );
 }
 
+const sizeFlag = (bytes: number | undefined): string =>
+  bytes === undefined ? 'none' : `${bytes}B`;
+
 export class ProcessHost implements Host {
   readonly #events: HostEvents;
   readonly #readyMs: number;
@@ -56,6 +59,9 @@ export class ProcessHost implements Host {
       partitioning: settings.partitioning,
       'lease-ms': settings.leaseMs,
       'expect-drives': settings.drivesExpected,
+      balance: settings.balance,
+      'range-size-max': sizeFlag(settings.rangeBytesMax),
+      'range-ops-max': settings.rangeOperationsMax ?? 'none',
     });
     const child = await this.#start(META, 'meta', this.#files.meta, args);
     return {

@@ -3,6 +3,7 @@
 
 import { limits, Partitioning } from '@piton/protocol';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { BalanceMode } from '../balancer/balancer.ts';
 import { DEFAULT_HTTP_PORT, DEFAULT_LEASE_MS, DEFAULT_PORT, type MetaOptions } from './options.ts';
 import { version } from './version.ts';
 
@@ -14,6 +15,9 @@ export interface CommandLine {
   readonly logLevel: LogLevel;
 }
 
+/** No limit. A parser of commander's cannot give undefined. */
+const NONE = 'none';
+
 interface Flags {
   readonly data: string;
   readonly host: string;
@@ -24,8 +28,14 @@ interface Flags {
   readonly leaseMs: number;
   readonly expectDrives?: number;
   readonly moveRate?: number;
+  readonly balance: BalanceMode;
+  readonly rangeSizeMax: number | typeof NONE;
+  readonly rangeOpsMax: number | typeof NONE;
   readonly logLevel: LogLevel;
 }
+
+const RANGE_SIZE_MAX = 64_000_000;
+const RANGE_OPS_MAX = 5_000;
 
 const EXAMPLES = `
 Examples:
@@ -61,7 +71,7 @@ function parseMs(text: string): number {
   );
 }
 
-const RATES: ReadonlyMap<string, number> = new Map([
+const SIZES: ReadonlyMap<string, number> = new Map([
   ['B', 1],
   ['kB', 1e3],
   ['MB', 1e6],
@@ -74,15 +84,59 @@ const RATES: ReadonlyMap<string, number> = new Map([
 /** Bytes per second: 20MB/s. The unit is asked for: Mbit and MB are eight apart. */
 function parseRate(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+)\/s$/.exec(text);
-  const rate = Math.round(Number(match?.[1]) * (RATES.get(match?.[2] ?? '') ?? Number.NaN));
+  const rate = Math.round(Number(match?.[1]) * (SIZES.get(match?.[2] ?? '') ?? Number.NaN));
   if (Number.isSafeInteger(rate) && rate >= 1_000) return rate;
   throw new InvalidArgumentError(
     `expected bytes per second with a unit, such as 20MB/s, got ${JSON.stringify(text)}.`,
   );
 }
 
+/** A size with its unit, or the word none. */
+function parseSize(text: string): number | typeof NONE {
+  if (text === NONE) return NONE;
+  const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]+)$/.exec(text);
+  const bytes = Math.round(Number(match?.[1]) * (SIZES.get(match?.[2] ?? '') ?? Number.NaN));
+  if (Number.isSafeInteger(bytes) && bytes >= 1_000) return bytes;
+  throw new InvalidArgumentError(
+    `expected a size of at least 1kB with a unit, such as 64MB, or none, got ${JSON.stringify(text)}.`,
+  );
+}
+
+/** A whole number from 1, or the word none. */
+function parseLimit(text: string): number | typeof NONE {
+  return text === NONE ? NONE : wholeNumber(1, 1_000_000_000)(text);
+}
+
+const unlessNone = (value: number | typeof NONE): number | undefined =>
+  value === NONE ? undefined : value;
+
 function numberOption(flags: string, text: string, lowest: number, highest: number): Option {
   return new Option(flags, text).argParser(wholeNumber(lowest, highest));
+}
+
+/** How the layout is looked after. */
+function layoutOptions(): Option[] {
+  return [
+    new Option(
+      '--balance <mode>',
+      'auto: level the drives when they lean for a while, give new drives their share; off: only "piton rebalance" does',
+    )
+      .choices(Object.values(BalanceMode))
+      .default(BalanceMode.auto),
+    new Option('--range-size-max <size>', 'cut ranges with more bytes in two; none: never')
+      .argParser(parseSize)
+      .default(RANGE_SIZE_MAX, '64MB'),
+    new Option(
+      '--range-ops-max <count>',
+      'cut ranges with more reads and writes per second, where that helps; none: never',
+    )
+      .argParser(parseLimit)
+      .default(RANGE_OPS_MAX),
+    new Option(
+      '--move-rate <rate>',
+      'bytes per second that drains and rebalances may load a drive with (default: half of its bandwidth)',
+    ).argParser(parseRate),
+  ];
 }
 
 function makeCommand(): Command {
@@ -102,7 +156,7 @@ function makeCommand(): Command {
     1,
     1_000,
   );
-  return new Command('piton-meta')
+  const command = new Command('piton-meta')
     .description('The metadata server of a Piton cluster: knows which drives hold which keys.')
     .version(version)
     .requiredOption('--data <folder>', 'folder of this server alone; made when it does not exist')
@@ -122,12 +176,6 @@ function makeCommand(): Command {
     )
     .addOption(drives)
     .addOption(
-      new Option(
-        '--move-rate <rate>',
-        'bytes per second that drains and rebalances may load a drive with (default: half of its bandwidth)',
-      ).argParser(parseRate),
-    )
-    .addOption(
       new Option('--log-level <level>', 'least important lines to log, to standard error')
         .choices(LOG_LEVELS)
         .default('info'),
@@ -136,6 +184,8 @@ function makeCommand(): Command {
     .showHelpAfterError('(try piton-meta --help)')
     .allowExcessArguments(false)
     .exitOverride();
+  for (const option of layoutOptions()) command.addOption(option);
+  return command;
 }
 
 /** Reads the arguments behind the program's name. Throws CommanderError, already printed. */
@@ -153,6 +203,9 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       leaseMs: flags.leaseMs,
       drivesExpected: flags.expectDrives,
       moveBytesPerSecond: flags.moveRate,
+      balance: flags.balance,
+      rangeBytesMax: unlessNone(flags.rangeSizeMax),
+      rangeOperationsMax: unlessNone(flags.rangeOpsMax),
     },
   };
 }

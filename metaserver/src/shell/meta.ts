@@ -13,8 +13,10 @@ import {
   type Server,
   serve,
 } from '@piton/protocol';
+import { Balancer } from '../balancer/balancer.ts';
 import { balancerKinds } from '../balancer/kinds.ts';
 import { Pace } from '../balancer/pace.ts';
+import type { RebalancePayload } from '../balancer/rebalance.ts';
 import { BalancerRequests } from '../balancer/requests.ts';
 import { Failover } from '../failover/failover.ts';
 import { Dispatch } from '../handlers/dispatch.ts';
@@ -112,7 +114,8 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
   const orders = new Commands(clock, random, drives, failover);
   // Asked for when an operation runs: by then everything is there.
   const pace = new Pace(clock, state, settings.moveBytesPerSecond);
-  const loadsFor = () => (record: RangeRecord) => statistics.ofRange(record);
+  const loadsFor = (by: RebalancePayload['by']) => (record: RangeRecord) =>
+    by === 'balancer' ? autoBalancer.loadOf(record) : statistics.ofRange(record);
   const balancing = () => ({ state, drives, statistics, operations, pace, loadsFor });
   const operations: Operations = new Operations({
     services: {
@@ -151,11 +154,12 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
     ...{ replicas, partitioning, uptimeMs: () => clock.nowMs() - startedMs },
   });
   const balancer = new BalancerRequests(balancing());
+  const autoBalancer = new Balancer(balancing(), balancer, settings.balancing, clock, log);
   const services = {
     ...{ state, clock, log, drives, leases, statistics, operations, requests, syncs, watchers },
     ...{ failover, orders, balancer, defaultKeyspace, counts, views, leaseMs, heartbeatMs },
   };
-  return { ...services, dispatch: new Dispatch(services) };
+  return { ...services, autoBalancer, dispatch: new Dispatch(services) };
 }
 
 function slotsByDrive(): (drive: DriveId) => Slots {
@@ -185,6 +189,7 @@ async function assemble(
   closers.push(() => parts.watchers.stop());
   closers.push(() => parts.leases.stop());
   closers.push(() => parts.operations.stop());
+  closers.push(() => parts.autoBalancer.stop());
   closers.push(() => parts.failover.stop());
   closers.push(() => parts.defaultKeyspace.stop());
   const http = await openHttp(settings, parts);
@@ -193,6 +198,7 @@ async function assemble(
   parts.leases.start();
   parts.operations.resume();
   if (settings.failover) parts.failover.start(parts.orders, parts.operations);
+  parts.autoBalancer.start();
   const server = await listen(settings, parts);
   closers.push(() => server.close());
   const { address } = server;

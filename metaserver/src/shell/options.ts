@@ -1,6 +1,7 @@
 // What a metadata server can be told, the defaults, and the checks.
 
 import { type Environment, limits, nodeEnvironment, Partitioning } from '@piton/protocol';
+import { BalanceMode, type BalancerOptions } from '../balancer/balancer.ts';
 import { type FaultHook, noFaults } from '../operations/fault-points.ts';
 import type { Catalog } from '../state/catalog.ts';
 import { type Log, silentLog } from './log.ts';
@@ -34,6 +35,14 @@ export interface MetaOptions {
   readonly startGraceMs?: number | undefined;
   /** A client that missed more changes fetches the index whole. Default 20,000. */
   readonly changesMax?: number | undefined;
+  /** Whether drives are levelled without being asked. Default off. */
+  readonly balance?: BalanceMode | undefined;
+  /** Ranges with more bytes are cut. Default: none is. */
+  readonly rangeBytesMax?: number | undefined;
+  /** Ranges with more reads and writes per second are cut, where that helps. Default: none is. */
+  readonly rangeOperationsMax?: number | undefined;
+  /** How often the layout is looked at. Default 5 s. */
+  readonly balanceRoundMs?: number | undefined;
   /** Byte rate of planned moves on each drive. Default: half of the drive's bandwidth. */
   readonly moveBytesPerSecond?: number | undefined;
   readonly environment?: Environment | undefined;
@@ -61,6 +70,7 @@ export interface MetaSettings {
   readonly startGraceMs: number;
   readonly changesMax: number;
   readonly moveBytesPerSecond: number | undefined;
+  readonly balancing: BalancerOptions;
   readonly environment: Environment;
   readonly log: Log;
   readonly catalog: Catalog | undefined;
@@ -77,6 +87,9 @@ export const DEFAULT_REPAIR_AFTER_MS: number = 10_000;
 /** Drives dial a server that was away with pauses of up to five seconds. */
 const START_GRACE_MS_MIN = 6_000;
 const CHANGES_MAX = 20_000;
+const BALANCE_ROUND_MS = 5_000;
+/** Below this the index would be larger than the data. */
+const RANGE_BYTES_LEAST = 1_000;
 
 /** An option that makes no sense. */
 export class MetaOptionError extends TypeError {
@@ -114,6 +127,22 @@ function partitioningOf(value: Partitioning | undefined): Partitioning {
     throw new MetaOptionError(`partitioning: expected range or hash, got ${given}`);
   }
   return given;
+}
+
+function balancingFrom(options: MetaOptions): BalancerOptions {
+  const { balance = BalanceMode.off, rangeBytesMax, rangeOperationsMax } = options;
+  if (balance !== BalanceMode.auto && balance !== BalanceMode.off) {
+    throw new MetaOptionError(`balance: expected auto or off, got ${balance}`);
+  }
+  const most = Number.MAX_SAFE_INTEGER;
+  return {
+    mode: balance,
+    limits: {
+      rangeBytesMax: optionalWhole('rangeBytesMax', rangeBytesMax, RANGE_BYTES_LEAST, most),
+      rangeOperationsMax: optionalWhole('rangeOperationsMax', rangeOperationsMax, 1, most),
+    },
+    roundMs: whole('balanceRoundMs', options.balanceRoundMs, 1, 3_600_000, BALANCE_ROUND_MS),
+  };
 }
 
 /** Fills in the defaults. Throws MetaOptionError. */
@@ -154,6 +183,7 @@ export function settingsFrom(options: MetaOptions): MetaSettings {
       Math.max(START_GRACE_MS_MIN, 2 * leaseMs),
     ),
     changesMax: whole('changesMax', options.changesMax, 0, 1_000_000, CHANGES_MAX),
+    balancing: balancingFrom(options),
     moveBytesPerSecond: optionalWhole(
       'moveBytesPerSecond',
       options.moveBytesPerSecond,

@@ -127,6 +127,11 @@ export class FakeClient {
     return (await this.ask(messages.cancelOperation, { operation }, answer)).operation;
   }
 
+  async status(): Promise<string> {
+    const request = { details: false };
+    return (await this.ask(messages.clusterStatus, request, messages.jsonAnswer)).json;
+  }
+
   operation(operation: number, waitMs = 0): Promise<OperationStatusAnswer> {
     const answer = messages.operationStatusAnswer;
     return this.ask(messages.operationStatus, { operation, waitMs }, answer);

@@ -29,6 +29,9 @@ interface UpOptions {
   readonly json?: boolean;
 }
 
+/** A cluster that is used looks after its layout by itself, as one of separate programs does. */
+const BY_ITSELF = { balance: 'auto', rangeBytesMax: 64e6, rangeOperationsMax: 5_000 } as const;
+
 function clusterOptions(options: UpOptions): ClusterOptions {
   const { data, cache, capacity } = options;
   const drives = parseCount('--drives', options.drives, 1, DRIVES_MAX);
@@ -44,6 +47,7 @@ function clusterOptions(options: UpOptions): ClusterOptions {
     port: parseCount('--port', options.port, 0, PORT_MAX),
     httpPort: parseCount('--http-port', options.httpPort, 0, PORT_MAX),
     durability: options.durability,
+    ...BY_ITSELF,
     ...(data === undefined ? {} : { dataDir: data }),
     ...(cache === undefined ? {} : { cacheBytes: parseBytes('--cache', cache) }),
     ...(capacity === undefined ? {} : { capacityBytes: parseBytes('--capacity', capacity) }),
