@@ -70,8 +70,13 @@ export class Committer {
 
   /** Commits what has become safe everywhere. */
   advance(replica: Replica): void {
-    const { pending } = replica;
-    const limit = replica.role.successor === undefined ? replica.last : replica.acknowledged;
+    const { pending, role } = replica;
+    // Who was taken out of its chain decides nothing any more.
+    if (!role.isMember) {
+      this.#waiting.delete(replica);
+      return;
+    }
+    const limit = role.successor === undefined ? replica.last : replica.acknowledged;
     const before = replica.committed;
     let write = pending.first();
     while (write !== undefined && write.sequence <= limit && this.#isSafe(write)) {

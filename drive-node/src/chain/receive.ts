@@ -125,8 +125,9 @@ export class Receiver {
     request: ChainState,
   ): Promise<void> {
     if (replica.role.isSyncing && !replica.isComplete) {
-      // Nothing to build on: an interrupted copy starts over.
-      const nothing = { sequence: 0 as Sequence, acknowledged: 0 as Sequence };
+      // No history to build on, but perhaps data.
+      const { keptMark } = replica as { keptMark: Sequence | undefined };
+      const nothing = { sequence: 0 as Sequence, acknowledged: 0 as Sequence, keptMark };
       connection.answer(requestId, messages.chainStateAnswer, nothing);
       return;
     }

@@ -8,6 +8,7 @@
 // that nobody can fill is reported, and the link stays broken: never silently go on.
 
 import {
+  type ChainStateAnswer,
   type Clock,
   messages,
   RefusedError,
@@ -36,13 +37,15 @@ export interface ResumeParts {
   readonly appender: Appender;
   readonly committer: Committer;
   /** Starts the copy to a syncing successor that has nothing yet. */
-  readonly startCopy: (replica: Replica, token: number) => void;
+  readonly startCopy: (replica: Replica, token: number, keptMark: Sequence | undefined) => void;
   /** A copy that was complete before this link came up: its end may not have been told. */
   readonly reportSynced: (replica: Replica, token: number, sequence: number) => void;
   readonly isHosted: (replica: Replica) => boolean;
   readonly report: (message: string, replica: Replica) => void;
   readonly flush: () => void;
 }
+
+type StateAnswer = ChainStateAnswer & { readonly frame: Buffer };
 
 /** The histories cannot be joined: the successor has to be copied anew. */
 class HistoryGapError extends Error {}
@@ -122,7 +125,7 @@ export class Resumer {
     }
   }
 
-  async #ask(replica: Replica): Promise<{ sequence: number; acknowledged: number; frame: Buffer }> {
+  async #ask(replica: Replica): Promise<StateAnswer> {
     const successor = replica.role.successor;
     const connection = successor && this.#parts.peers.connectionTo(successor);
     if (!connection) throw new RefusedError(Status.rangeUnavailable, {});
@@ -138,16 +141,12 @@ export class Resumer {
       messages.chainStateAnswer,
       { timeoutMs: STATE_TIMEOUT_MS },
     );
-    return { sequence: body.sequence, acknowledged: body.acknowledged, frame: payload };
+    return { ...body, frame: payload };
   }
 
-  async #bringForward(
-    replica: Replica,
-    token: number,
-    answer: { sequence: number; acknowledged: number },
-  ): Promise<void> {
+  async #bringForward(replica: Replica, token: number, answer: StateAnswer): Promise<void> {
     if (replica.role.syncTarget !== undefined && answer.sequence === 0) {
-      this.#parts.startCopy(replica, token);
+      this.#parts.startCopy(replica, token, answer.keptMark);
       return;
     }
     replica.acknowledged = Math.max(replica.acknowledged, answer.acknowledged);

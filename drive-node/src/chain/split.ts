@@ -156,7 +156,7 @@ export class Splitter {
         return;
       }
       checkDirect(replica, { left, right, sequence });
-      replica.settleReplayed();
+      this.#settleReplayed(replica);
       const half = await this.#persistBoth(replica, left, right);
       installer.takeUp(replica, left);
       this.#takeUp(half);
@@ -199,6 +199,14 @@ export class Splitter {
     await connection.request(messages.chainSplit, request, messages.done, options);
   }
 
+  /** What was replayed after a restart is visible already, and known to be committed: before the cut. */
+  #settleReplayed(replica: Replica): void {
+    for (const { place } of replica.pending) this.#parts.store.settle(place);
+    while (replica.pending.first() !== undefined) replica.pending.shift();
+    replica.committed = replica.last;
+    replica.acknowledged = replica.last;
+  }
+
   /** Both halves in one durable step. The right one is not taken up yet. */
   async #persistBoth(replica: Replica, left: RangeRecord, right: RangeRecord): Promise<Replica> {
     const cutSequence = replica.last;
@@ -209,7 +217,9 @@ export class Splitter {
         sessions,
         record,
         namespace: replica.namespace,
+        era: replica.era,
         isComplete: replica.isComplete,
+        keptMark: replica.keptMark,
         baseSequence: replica.last,
         isGone: false,
         cutSequence: record === right ? cutSequence : replica.cutSequence,
@@ -228,11 +238,12 @@ export class Splitter {
   }
 
   #makeRight(replica: Replica, right: RangeRecord): Replica {
-    const half = new Replica(right, replica.namespace, replica.self);
+    const half = new Replica(right, replica.namespace, replica.self, replica.era);
     half.last = replica.last;
     half.committed = replica.last;
     half.acknowledged = replica.last;
     half.isComplete = replica.isComplete;
+    half.keptMark = replica.keptMark;
     half.isReconciled = replica.isReconciled;
     half.readableFrom = replica.readableFrom;
     half.cutSequence = replica.last;

@@ -4,10 +4,15 @@
 // visible is copied once, page by page, a bounded number under way. What the copy brings never
 // replaces what a live write brought: the receiver compares sequences. When the last page is taken,
 // the sessions follow, and the receiver says whether it has everything (SOURCES.md 2.5, EXTEND).
+//
+// A member that has data from before (docs/decisions/0012) tells its kept mark. Then entries up to the mark
+// go thin, without their values, and those that the receiver wants follow. Everything up to the base is
+// flushed here before the second page leaves: the receiver may rely on it in its next copy.
 
 import {
   type Clock,
   type Connection,
+  type Entry,
   encodeEntries,
   keyAfter,
   messages,
@@ -15,12 +20,15 @@ import {
   type SyncFinished,
 } from '@piton/protocol';
 import type { Resumer } from '../chain/resume.ts';
-import type { ScanPage, Store } from '../engine/store.ts';
+import type { ScanEntry, ScanPage, Store, StoredRecord } from '../engine/store.ts';
 import type { Replica } from '../ranges/replica.ts';
 import type { PeerLinks } from '../shell/host.ts';
 
 const PAGE_ENTRIES_MAX = 500;
 const PAGE_BYTES_MAX = 256 * 1024;
+/** Of pages that are thin in the main: what is read here, not what is sent. */
+const THIN_PAGE_ENTRIES_MAX = 1_000;
+const THIN_PAGE_BYTES_MAX = 1024 * 1024;
 const PAGE_TIMEOUT_MS = 30_000;
 const REPORT_RETRY_MS = 500;
 
@@ -43,9 +51,16 @@ export class SyncSource {
     this.#parts = parts;
   }
 
-  /** Begins a copy under a resume token. Never throws: a failed copy is begun again by resume. */
-  start(replica: Replica, token: number): void {
-    this.#copy(replica, token).catch((error: unknown) => {
+  /**
+   * Begins a copy under a resume token; with the mark of a receiver that has data from before. Never
+   * throws: a failed copy is begun again by resume.
+   */
+  start(replica: Replica, token: number, keptMark: Sequence | undefined): void {
+    const connection = this.#connectionTo(replica);
+    if (connection === undefined) return;
+    const base = replica.committed as Sequence;
+    const job: CopyJob = { replica, token, connection, base, keptMark };
+    this.#copy(job).catch((error: unknown) => {
       if (error instanceof OvertakenError || !this.#isCurrent(replica, token)) return;
       this.#parts.clock.setTimer(REPORT_RETRY_MS, () => {
         if (this.#isCurrent(replica, token)) this.#parts.resumer.start(replica);
@@ -58,38 +73,36 @@ export class SyncSource {
     void this.#report(replica, token, sequence as Sequence);
   }
 
-  async #copy(replica: Replica, token: number): Promise<void> {
-    const connection = this.#connection(replica);
-    const base = replica.committed;
-    const opened = this.#sendPage(connection, replica, base, emptyPage(replica), true);
+  async #copy(job: CopyJob): Promise<void> {
+    const { replica, token, base, keptMark } = job;
+    const from = replica.record.start;
+    const first = { entries: [], from, next: from, isFirst: true, keptMark };
+    const opened = this.#send(job, first);
     await this.#parts.resumer.openLink(replica, token, base + 1);
-    this.#check(replica, token);
+    this.#check(job);
     this.#parts.flush();
     await opened;
-    const entries = await this.#copyPages(connection, replica, token, base);
-    await this.#finish(connection, replica, token, base, entries);
+    // Empty: it is on the device when everything before it is.
+    await this.#parts.store.putStates(new Map());
+    const entries = await this.#copyPages(job);
+    await this.#finish(job, entries);
   }
 
   /** The next page is read while the last one is under way. Returns how many entries were sent. */
-  async #copyPages(
-    connection: Connection,
-    replica: Replica,
-    token: number,
-    base: number,
-  ): Promise<number> {
+  async #copyPages(job: CopyJob): Promise<number> {
     let entries = 0;
-    let from = replica.record.start;
+    let from = job.replica.record.start;
     let underWay: Promise<unknown> = Promise.resolve();
     for (;;) {
-      const page = await this.#read(replica, from);
-      this.#check(replica, token);
-      const last = page.entries[page.entries.length - 1];
+      const page = await this.#read(job, from);
+      this.#check(job);
+      const last = page.entries.at(-1);
       const next = page.isLast || last === undefined ? undefined : keyAfter(last.key);
-      const sent = this.#sendPage(connection, replica, base, { page, from, next }, false);
+      const sent = this.#sendPage(job, page.entries, from, next);
       sent.catch(() => {});
       await underWay;
       underWay = sent;
-      this.#check(replica, token);
+      this.#check(job);
       entries += page.entries.length;
       if (next === undefined) break;
       from = next;
@@ -98,51 +111,94 @@ export class SyncSource {
     return entries;
   }
 
-  #read(replica: Replica, from: Uint8Array): Promise<ScanPage> {
+  #read({ replica, keptMark }: CopyJob, from: Uint8Array): Promise<ScanPage> {
+    const isThin = keptMark !== undefined;
     return this.#parts.store.scan(replica.namespace, {
       start: from,
       end: replica.record.end,
       reverse: false,
       keysOnly: false,
-      entriesMax: PAGE_ENTRIES_MAX,
-      bytesMax: PAGE_BYTES_MAX,
+      entriesMax: isThin ? THIN_PAGE_ENTRIES_MAX : PAGE_ENTRIES_MAX,
+      bytesMax: isThin ? THIN_PAGE_BYTES_MAX : PAGE_BYTES_MAX,
     });
   }
 
+  /** A page, and the values that the receiver lacks. */
   async #sendPage(
-    connection: Connection,
-    replica: Replica,
-    base: number,
-    part: CopyPart,
-    isFirst: boolean,
+    job: CopyJob,
+    found: readonly ScanEntry[],
+    from: Uint8Array,
+    next: Uint8Array | undefined,
   ): Promise<void> {
-    const { count, tableBytes, payload } = encodeEntries(
-      part.page.entries.map((entry) => ({ ...entry, version: entry.sequence })),
-    );
-    await connection.request(
+    const mark = job.keptMark ?? 0;
+    const entries = found.map((entry) => ({
+      ...entry,
+      version: entry.sequence,
+      isThin: entry.sequence <= mark,
+    }));
+    const wanted = await this.#send(job, { entries, from, next });
+    const keys = wanted.flatMap((position) => entries[position]?.key ?? []);
+    if (keys.length > 0) await this.#sendWanted(job, keys, { from, next });
+  }
+
+  /** Values as they are now: what was deleted meanwhile has reached the receiver as a live write. */
+  async #sendWanted(
+    job: CopyJob,
+    keys: readonly Uint8Array[],
+    interval: Pick<CopyPart, 'from' | 'next'>,
+  ): Promise<void> {
+    let entries: Entry[] = [];
+    let bytes = 0;
+    let fills = 0;
+    for (const [position, key] of keys.entries()) {
+      const entry = await this.#readOne(job, key);
+      this.#check(job);
+      fills++;
+      if (entry !== undefined) {
+        entries.push(entry);
+        bytes += key.length + entry.value.length;
+      }
+      if (bytes < PAGE_BYTES_MAX && position < keys.length - 1) continue;
+      await this.#send(job, { ...interval, entries, fills });
+      entries = [];
+      bytes = 0;
+      fills = 0;
+    }
+  }
+
+  async #readOne({ replica }: CopyJob, key: Uint8Array): Promise<Entry | undefined> {
+    const found = this.#parts.store.get(replica.namespace, key);
+    return found instanceof Promise
+      ? found.then((late) => entryOf(key, late))
+      : entryOf(key, found);
+  }
+
+  /** Returns the positions of the entries whose values are wanted. */
+  async #send({ replica, connection, base }: CopyJob, part: CopyPart): Promise<readonly number[]> {
+    const { entries, from, next, keptMark, fills } = part;
+    const { count, tableBytes, payload } = encodeEntries(entries);
+    const { body } = await connection.request(
       messages.copyPage,
       {
         range: replica.id,
         epoch: replica.record.epoch,
         count,
         tableBytes,
-        isFirst,
-        baseSequence: base as Sequence,
-        from: part.from,
-        next: part.next,
+        isFirst: part.isFirst === true,
+        baseSequence: base,
+        from,
+        next,
+        keptMark,
+        fills,
       },
-      messages.done,
+      messages.copyPageAnswer,
       { timeoutMs: PAGE_TIMEOUT_MS, payload },
     );
+    return body.wanted ?? [];
   }
 
-  async #finish(
-    connection: Connection,
-    replica: Replica,
-    token: number,
-    base: number,
-    entries: number,
-  ): Promise<void> {
+  async #finish(job: CopyJob, entries: number): Promise<void> {
+    const { connection, replica, token, base } = job;
     const sessions = replica.sessions.encode();
     const { body } = await connection.request(
       messages.copyFinished,
@@ -151,12 +207,12 @@ export class SyncSource {
         epoch: replica.record.epoch,
         entries,
         sessions: EMPTY,
-        baseSequence: base as Sequence,
+        baseSequence: base,
       },
       messages.copyFinishedAnswer,
       { timeoutMs: PAGE_TIMEOUT_MS, payload: [sessions] },
     );
-    this.#check(replica, token);
+    this.#check(job);
     if (!body.isComplete) throw new Error(`the copy is incomplete: ${body.entries} of ${entries}`);
     await this.#report(replica, token, body.sequence);
   }
@@ -175,32 +231,43 @@ export class SyncSource {
     }
   }
 
-  #connection(replica: Replica): Connection {
+  #connectionTo(replica: Replica): Connection | undefined {
     const target = replica.role.syncTarget;
-    const connection = target && this.#parts.peers.connectionTo(target);
-    if (!connection) throw new OvertakenError('the target is not connected');
-    return connection;
+    return target && this.#parts.peers.connectionTo(target);
   }
 
   #isCurrent(replica: Replica, token: number): boolean {
     return this.#parts.resumer.isCurrent(replica, token);
   }
 
-  #check(replica: Replica, token: number): void {
+  #check({ replica, token }: CopyJob): void {
     if (!this.#isCurrent(replica, token)) throw new OvertakenError('the chain has changed');
   }
 }
 
+/** One copy, from its base to its end. */
+interface CopyJob {
+  readonly replica: Replica;
+  readonly token: number;
+  readonly connection: Connection;
+  readonly base: Sequence;
+  readonly keptMark: Sequence | undefined;
+}
+
 interface CopyPart {
-  readonly page: ScanPage;
+  readonly entries: readonly Entry[];
   readonly from: Uint8Array;
   readonly next: Uint8Array | undefined;
+  readonly isFirst?: boolean;
+  readonly keptMark?: Sequence | undefined;
+  readonly fills?: number;
 }
 
 const EMPTY = new Uint8Array(0);
 
-/** Opens a copy: the receiver starts empty, at the base. */
-function emptyPage(replica: Replica): CopyPart {
-  const from = replica.record.start;
-  return { page: { entries: [], isLast: false }, from, next: from };
+/** A copy: what was found is only valid in this turn. */
+function entryOf(key: Uint8Array, found: StoredRecord | undefined): Entry | undefined {
+  if (found === undefined) return undefined;
+  const { sequence, epoch, valueTag, value } = found;
+  return { key, version: sequence, epoch, valueTag, value: value.slice() };
 }

@@ -1,9 +1,13 @@
 // The receiving side of a copy. Copied entries are older than live writes, always.
 //
-// A copied entry is taken only if nothing newer is known of its key: no visible record with a higher
-// sequence, no pending write, no delete that came live during the copy (those are remembered until
-// the copy ends: a deleted key must not come back, SOURCES.md 2.5). Copied records are applied in the
-// order of the log, before any live write that lies behind them.
+// A copied entry is taken only if nothing newer is known of its key: no visible record that came live in
+// this copy, no pending write, no delete that came live during the copy (those are remembered until the
+// copy ends: a deleted key must not come back, SOURCES.md 2.5).
+//
+// A copy begins with nothing, in a namespace of its own, or with what a drive has kept that was away
+// (docs/decisions/0012). Then it goes on in the old namespace, in a new era: what is of an earlier era
+// is never newer than a page, whatever its sequence says. What was on the device of the tail when the
+// copy began raises the kept mark, so that a copy that is interrupted goes on from what it has.
 
 import {
   type Clock,
@@ -14,49 +18,57 @@ import {
   type Entry,
   type Epoch,
   type Frame,
+  keyAfter,
   messages,
   type Sequence,
   Status,
 } from '@piton/protocol';
 import { refusalFor } from '../chain/store-status.ts';
 import {
-  type Appended,
-  type FoundRecord,
   type LogPosition,
   type LogRecord,
   RecordKind,
   type Store,
+  type StoredRecord,
   StoreError,
 } from '../engine/store.ts';
-import { encodeHosting, NO_SESSIONS, stateName } from '../ranges/hosting.ts';
+import type { HostingKeeper } from '../ranges/hosting-keeper.ts';
+import type { RangeLocks } from '../ranges/range-locks.ts';
 import { Replica } from '../ranges/replica.ts';
-import { type Deferred, deferred } from '../ranges/waiters.ts';
 import type { Routes } from '../requests/routes.ts';
+import { CopiedRecords } from './copied-records.ts';
+import { PageComparison } from './page-comparison.ts';
 
 /** Deletes that are remembered during one copy. More: the copy starts over. */
 const DELETED_MAX = 1_000_000;
 /** Pause before an entry is offered again to a store that is busy. */
 const BUSY_MS = 20;
+const LOCAL_ENTRIES_MAX = 1_000;
+const LOCAL_BYTES_MAX = 1024 * 1024;
+const EMPTY = new Uint8Array(0);
 
 interface Copy {
   readonly replica: Replica;
+  readonly base: number;
+  /** Builds on what was kept: pages are compared with it. */
+  readonly isKept: boolean;
   /** Keys deleted live, by their bytes as latin1, with the sequence of the delete. */
   readonly deleted: Map<string, number>;
   entries: number;
-}
-
-interface CopiedRecord {
-  readonly record: LogRecord;
-  readonly appended: Appended;
-  readonly copy: Copy;
+  /** Values that were asked for and are not settled yet. */
+  wanted: number;
+  /** The base is on the tail's device, and this is on ours. */
+  isMarked: boolean;
 }
 
 export interface SyncTargetParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly routes: Routes;
-  /** Puts a replica with a fresh namespace in the place of one whose copy starts over. */
-  readonly replace: (old: Replica, fresh: Replica) => void;
+  readonly locks: RangeLocks;
+  readonly keeper: HostingKeeper;
+  /** Puts a fresh replica in the place of one whose copy begins; with `isDropped` the old data goes. */
+  readonly replace: (old: Replica, fresh: Replica, isDropped: boolean) => void;
 }
 
 /** Another copy has begun, or too much was deleted meanwhile. */
@@ -68,19 +80,20 @@ function interrupted(): Error {
 
 export class SyncTarget {
   readonly #parts: SyncTargetParts;
+  readonly #records: CopiedRecords;
   readonly #copies: Map<Replica, Copy> = new Map();
-  #unapplied: CopiedRecord[] = [];
-  #waiting: { end: LogPosition; done: Deferred<void> }[] = [];
 
   constructor(parts: SyncTargetParts) {
     this.#parts = parts;
+    this.#records = new CopiedRecords(parts.store);
   }
 
   handlePage(connection: Connection, frame: Frame): void {
     const page = messages.copyPage.decode(frame.header[2]);
     this.#run(connection, frame, page.range, page.epoch, async (replica) => {
-      await this.#takePage(replica, page, frame.payload);
-      connection.answer(frame.requestId, messages.done, { done: true });
+      const wanted = await this.#takePage(replica, page, frame.payload);
+      const answer = wanted.length === 0 ? { done: true } : { done: true, wanted };
+      connection.answer(frame.requestId, messages.copyPageAnswer, answer);
     });
   }
 
@@ -102,20 +115,13 @@ export class SyncTarget {
 
   /** The log moved on: before any live write is committed. */
   advance(failure: Error | undefined): void {
-    const mark = this.#parts.store.writtenPosition;
-    let at = 0;
-    for (; at < this.#unapplied.length; at++) {
-      const copied = this.#unapplied[at] as CopiedRecord;
-      if (copied.appended.end > mark) break;
-      this.#apply(copied);
-    }
-    if (at > 0) this.#unapplied = this.#unapplied.slice(at);
-    const waiting = this.#waiting;
-    this.#waiting = waiting.filter(({ end }) => end > mark && failure === undefined);
-    for (const { end, done } of waiting) {
-      if (end <= mark) done.resolve();
-      else if (failure !== undefined) done.reject(failure);
-    }
+    this.#records.advance(failure);
+  }
+
+  /** Nothing more comes for this copy, and what is pending in it is about to be applied. */
+  abandon(replica: Replica): void {
+    this.#copies.delete(replica);
+    this.#records.applyAll(replica);
   }
 
   #run(
@@ -144,111 +150,169 @@ export class SyncTarget {
     });
   }
 
-  async #takePage(replica: Replica, page: CopyPage, payload: Buffer): Promise<void> {
+  /** Returns the positions of the entries whose values are wanted. */
+  async #takePage(replica: Replica, page: CopyPage, payload: Buffer): Promise<readonly number[]> {
     if (page.isFirst) {
-      await this.#begin(replica, page.baseSequence);
-      return;
+      await this.#begin(replica, page);
+      return [];
     }
     const copy = this.#copies.get(replica);
     if (copy === undefined) throw interrupted();
-    let end: LogPosition | undefined;
     const entries = decodeEntries(payload, page.count, page.tableBytes);
-    for (const entry of entries) end = (await this.#takeEntry(copy, entry)) ?? end;
-    copy.entries += entries.length;
-    if (end !== undefined) await this.#written(end);
-  }
-
-  /** Synchronous up to the persisting: live updates may be right behind the first page. */
-  async #begin(old: Replica, base: number): Promise<void> {
-    const isUsed = old.last > 0 || this.#copies.has(old) || old.isComplete;
-    const replica = isUsed ? this.#startOver(old) : old;
-    replica.last = base;
-    replica.committed = base;
-    replica.acknowledged = base;
-    replica.isComplete = false;
-    this.#copies.set(replica, { replica, deleted: new Map(), entries: 0 });
-    await this.#persist(replica, base, NO_SESSIONS);
-  }
-
-  #startOver(old: Replica): Replica {
-    const fresh = new Replica(old.record, this.#parts.store.createNamespace(), old.self);
-    this.#copies.delete(old);
-    this.#parts.replace(old, fresh);
-    return fresh;
-  }
-
-  #persist(replica: Replica, base: number, sessions: Uint8Array): Promise<void> {
-    const { record, namespace, isComplete, cutSequence } = replica;
-    const hosting = {
-      record,
-      namespace,
-      isComplete,
-      baseSequence: base,
-      isGone: false,
-      sessions,
-      cutSequence,
-    };
-    return this.#parts.store.putStates(new Map([[stateName(record.id), encodeHosting(hosting)]]));
-  }
-
-  async #takeEntry(copy: Copy, entry: Entry): Promise<LogPosition | undefined> {
-    const { replica } = copy;
-    const record: LogRecord = {
-      kind: RecordKind.put,
-      namespace: replica.namespace,
-      rangeId: replica.id,
-      epoch: entry.epoch as Epoch,
-      sequence: entry.version as Sequence,
-      key: entry.key,
-      value: entry.value,
-      valueTag: entry.valueTag,
-      session: undefined,
-    };
-    for (;;) {
-      // Judged and appended in one turn: live writes may be committed during any wait.
-      const found = this.#parts.store.get(replica.namespace, entry.key);
-      if (found instanceof Promise) await found;
-      else if (this.#isKnownNewer(copy, entry, found)) return undefined;
-      else {
-        const appended = this.#tryAppend(record);
-        if (appended !== undefined) {
-          this.#unapplied.push({ record, appended, copy });
-          return appended.end;
-        }
-        await new Promise<void>((resolve) => this.#parts.clock.setTimer(BUSY_MS, resolve));
-      }
-      if (this.#copies.get(replica) !== copy) throw interrupted();
-    }
-  }
-
-  /** Undefined when the store is busy. */
-  #tryAppend(record: LogRecord): Appended | undefined {
     try {
-      return this.#parts.store.append(record, true);
+      if (page.fills !== undefined) return await this.#fill(copy, entries, page.fills);
+      await this.#raiseMark(copy);
+      copy.entries += entries.length;
+      if (copy.isKept) return await this.#comparePage(copy, page, entries);
+      await this.#takeEntries(copy, entries);
+      return [];
     } catch (error) {
-      if (error instanceof StoreError && error.code === 'busy') return undefined;
+      if (error instanceof StoreError && error.code === 'checksum') await this.#distrust(copy);
       throw error;
     }
   }
 
-  #isKnownNewer(copy: Copy, entry: Entry, found: FoundRecord | undefined): boolean {
-    if (found !== undefined && found.sequence >= entry.version) return true;
-    if (copy.replica.pending.findNewest(entry.key) !== undefined) return true;
-    if (copy.deleted.size === 0) return false;
-    const deletedAt = copy.deleted.get(Buffer.from(entry.key).toString('latin1'));
-    return deletedAt !== undefined && deletedAt > entry.version;
+  /** Synchronous up to the persisting: live updates may be right behind the first page. */
+  async #begin(old: Replica, { baseSequence: base, keptMark }: CopyPage): Promise<void> {
+    const { store, locks, replace } = this.#parts;
+    // An install that is under way holds on to the replica that would be replaced.
+    if (locks.isBusy(old.id)) throw interrupted();
+    if (keptMark !== undefined && keptMark !== old.keptMark) throw interrupted();
+    const isKept = keptMark !== undefined;
+    const namespace = isKept ? old.namespace : store.createNamespace();
+    const replica = new Replica(old.record, namespace, old.self, store.startEra());
+    replica.keptMark = keptMark;
+    replica.cutSequence = old.cutSequence;
+    replica.isComplete = false;
+    replica.last = base;
+    replica.committed = base;
+    replica.acknowledged = base;
+    this.abandon(old);
+    replace(old, replica, !isKept);
+    const copy: Copy = {
+      replica,
+      base,
+      isKept,
+      deleted: new Map(),
+      entries: 0,
+      wanted: 0,
+      isMarked: false,
+    };
+    this.#copies.set(replica, copy);
+    await this.#persist(copy);
   }
 
-  /** Also for a copy that was given up: an unapplied record holds back the replay position. */
-  #apply({ record, appended }: CopiedRecord): void {
-    this.#parts.store.apply(record, appended);
+  /** What the device says of this copy, as it is when its turn comes. */
+  #persist({ replica, base }: Copy, sessions: Uint8Array = EMPTY): Promise<void> {
+    const { locks, keeper, routes } = this.#parts;
+    return locks.alone([replica.id], async () => {
+      if (routes.get(replica.id) !== replica) throw interrupted();
+      await keeper.put(replica, replica.record, { baseSequence: base, sessions });
+    });
   }
 
-  #written(end: LogPosition): Promise<void> {
-    if (end <= this.#parts.store.writtenPosition) return Promise.resolve();
-    const done = deferred<void>();
-    this.#waiting.push({ end, done });
-    return done.promise;
+  /**
+   * A second page says that the tail has everything up to the base on its device: no number up to there
+   * will ever be given to another write under the same epoch.
+   */
+  async #raiseMark(copy: Copy): Promise<void> {
+    if (copy.isMarked) return;
+    copy.isMarked = true;
+    copy.replica.keptMark = copy.base;
+    await this.#persist(copy);
+  }
+
+  /** What was kept is damaged: the next copy begins with nothing. */
+  async #distrust(copy: Copy): Promise<void> {
+    copy.replica.keptMark = undefined;
+    this.#copies.delete(copy.replica);
+    await this.#persist(copy);
+  }
+
+  async #comparePage(copy: Copy, page: CopyPage, entries: Entry[]): Promise<number[]> {
+    const { replica, base } = copy;
+    const end = page.next ?? replica.record.end;
+    const comparison = new PageComparison(entries, replica.era, base);
+    let last: LogPosition | undefined;
+    let start = page.from;
+    for (;;) {
+      const local = await this.#parts.store.scan(replica.namespace, {
+        start,
+        end,
+        reverse: false,
+        keysOnly: true,
+        entriesMax: LOCAL_ENTRIES_MAX,
+        bytesMax: LOCAL_BYTES_MAX,
+      });
+      for (const key of comparison.compare(local.entries)) {
+        last = (await this.#delete(copy, key)) ?? last;
+      }
+      const final = local.entries.at(-1);
+      if (local.isLast || final === undefined) break;
+      start = keyAfter(final.key);
+    }
+    comparison.finish();
+    const { wanted, taken } = comparison.verdict;
+    copy.wanted += wanted.length;
+    await this.#takeEntries(copy, taken);
+    if (last !== undefined) await this.#records.written(last);
+    return wanted;
+  }
+
+  async #fill(copy: Copy, entries: readonly Entry[], fills: number): Promise<number[]> {
+    await this.#takeEntries(copy, entries);
+    copy.wanted -= fills;
+    return [];
+  }
+
+  async #takeEntries(copy: Copy, entries: readonly Entry[]): Promise<void> {
+    let end: LogPosition | undefined;
+    for (const entry of entries) end = (await this.#put(copy, entry)) ?? end;
+    if (end !== undefined) await this.#records.written(end);
+  }
+
+  #put(copy: Copy, entry: Entry): Promise<LogPosition | undefined> {
+    const { key, value, valueTag, version, epoch } = entry;
+    const fields = { key, value, valueTag, sequence: version as Sequence, epoch: epoch as Epoch };
+    const record = recordFor(copy, RecordKind.put, fields);
+    return this.#write(copy, record, (found) => {
+      if (found === undefined || found.era < copy.replica.era) return false;
+      return found.sequence >= version;
+    });
+  }
+
+  /** The key was deleted while this drive was away, or never was. */
+  #delete(copy: Copy, key: Uint8Array): Promise<LogPosition | undefined> {
+    const { record, era } = copy.replica;
+    const fields = { key, value: EMPTY, valueTag: 0, sequence: copy.base as Sequence };
+    const tombstone = recordFor(copy, RecordKind.tombstone, { ...fields, epoch: record.epoch });
+    return this.#write(
+      copy,
+      tombstone,
+      (found) => found === undefined || (found.era >= era && found.sequence > copy.base),
+    );
+  }
+
+  /** Appends a record, unless what is visible of its key, or pending, is newer. */
+  async #write(
+    copy: Copy,
+    record: LogRecord,
+    isDone: (found: StoredRecord | undefined) => boolean,
+  ): Promise<LogPosition | undefined> {
+    const { store, clock } = this.#parts;
+    const { replica } = copy;
+    for (;;) {
+      // Judged and appended in one turn: live writes may be committed during any wait.
+      const found = store.get(replica.namespace, record.key);
+      if (found instanceof Promise) await found;
+      else if (isDone(found) || isOvertaken(copy, record)) return undefined;
+      else {
+        const end = this.#records.tryAppend(replica, record);
+        if (end !== undefined) return end;
+        await new Promise<void>((resolve) => clock.setTimer(BUSY_MS, resolve));
+      }
+      if (this.#copies.get(replica) !== copy) throw interrupted();
+    }
   }
 
   async #finish(
@@ -258,13 +322,44 @@ export class SyncTarget {
   ): Promise<{ isComplete: boolean; entries: number; sequence: Sequence }> {
     const copy = this.#copies.get(replica);
     if (copy === undefined) throw interrupted();
-    const isComplete = copy.entries === message.entries;
-    if (isComplete) {
-      replica.sessions.merge(sessions, this.#parts.clock.nowMs());
-      replica.isComplete = true;
-      await this.#persist(replica, message.baseSequence, sessions);
-    }
-    this.#copies.delete(replica);
+    const isComplete = copy.entries === message.entries && copy.wanted === 0;
+    if (isComplete) await this.#complete(copy, sessions);
+    else this.#copies.delete(replica);
     return { isComplete, entries: copy.entries, sequence: replica.last as Sequence };
   }
+
+  #complete(copy: Copy, sessions: Buffer): Promise<void> {
+    const { locks, keeper, clock } = this.#parts;
+    const { replica, base } = copy;
+    return locks.alone([replica.id], async () => {
+      // An install may have taken this drive out of the chain before its turn came.
+      if (this.#copies.get(replica) !== copy) throw interrupted();
+      this.#copies.delete(replica);
+      replica.sessions.merge(sessions, clock.nowMs());
+      const changes = { isComplete: true, keptMark: undefined, baseSequence: base, sessions };
+      await keeper.put(replica, replica.record, changes);
+      replica.isComplete = true;
+      replica.keptMark = undefined;
+    });
+  }
+}
+
+type CopiedFields = Pick<LogRecord, 'key' | 'value' | 'valueTag' | 'sequence' | 'epoch'>;
+
+function recordFor({ replica }: Copy, kind: RecordKind, fields: CopiedFields): LogRecord {
+  return {
+    kind,
+    namespace: replica.namespace,
+    rangeId: replica.id,
+    session: undefined,
+    ...fields,
+  };
+}
+
+/** Whether a live write of the key came that is not visible, or that took the key away. */
+function isOvertaken({ replica, deleted }: Copy, { key, sequence }: LogRecord): boolean {
+  if (replica.pending.findNewest(key) !== undefined) return true;
+  if (deleted.size === 0) return false;
+  const deletedAt = deleted.get(Buffer.from(key).toString('latin1'));
+  return deletedAt !== undefined && deletedAt > sequence;
 }

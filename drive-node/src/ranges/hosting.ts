@@ -16,8 +16,12 @@ import type { Namespace } from '../engine/store.ts';
 export interface Hosting {
   readonly record: RangeRecord;
   readonly namespace: Namespace;
-  /** False while a copy to this drive is under way. */
+  /** Records of the namespace from an earlier era are data of an earlier stay, not history. */
+  readonly era: number;
+  /** False while a copy to this drive is under way, and after it was taken out for being away. */
   readonly isComplete: boolean;
+  /** Of a copy that is not complete: see Replica. */
+  readonly keptMark: number | undefined;
   /** Every write up to this sequence is in the copied or split data, not in log records. */
   readonly baseSequence: number;
   /** What was copied or split off: sessions whose records are not in this copy's log. */
@@ -37,7 +41,7 @@ export function stateName(id: RangeId): string {
 }
 
 export function encodeHosting(hosting: Hosting): Uint8Array {
-  const { record, namespace, isComplete, baseSequence, isGone, sessions, cutSequence } = hosting;
+  const { record, namespace, isComplete, baseSequence, isGone, sessions } = hosting;
   return packValue([
     1,
     recordToWire(record),
@@ -46,7 +50,9 @@ export function encodeHosting(hosting: Hosting): Uint8Array {
     baseSequence,
     isGone,
     sessions,
-    cutSequence ?? null,
+    hosting.cutSequence ?? null,
+    hosting.era,
+    hosting.keptMark ?? null,
   ]);
 }
 
@@ -56,7 +62,8 @@ export function decodeHosting(bytes: Uint8Array): Hosting {
   if (!Array.isArray(fields) || fields[0] !== 1) {
     throw new TypeError('hosting: expected format 1; this folder was written by another version');
   }
-  const [, record, namespace, isComplete, baseSequence, isGone, sessions, cutSequence] = fields;
+  const [, record, namespace, isComplete, baseSequence, isGone, sessions] = fields;
+  const [cutSequence, era, keptMark] = fields.slice(7);
   return {
     record: recordFromWire(record),
     namespace: namespace as Namespace,
@@ -65,6 +72,8 @@ export function decodeHosting(bytes: Uint8Array): Hosting {
     isGone: isGone === true,
     sessions: sessions instanceof Uint8Array ? Uint8Array.from(sessions) : NO_SESSIONS,
     cutSequence: typeof cutSequence === 'number' ? cutSequence : undefined,
+    era: typeof era === 'number' ? era : 0,
+    keptMark: typeof keptMark === 'number' ? keptMark : undefined,
   };
 }
 

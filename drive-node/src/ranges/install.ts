@@ -22,10 +22,11 @@ import type { Store } from '../engine/store.ts';
 import type { Replies } from '../requests/replies.ts';
 import type { Routes } from '../requests/routes.ts';
 import type { PeerLinks } from '../shell/host.ts';
-import { decodeHosting, encodeHosting, type Hosting, NO_SESSIONS, stateName } from './hosting.ts';
+import { decodeHosting, stateName } from './hosting.ts';
+import type { HostingKeeper } from './hosting-keeper.ts';
 import type { RangeLocks } from './range-locks.ts';
 import { releaseWaiters } from './release.ts';
-import { Replica } from './replica.ts';
+import { LinkState, Replica } from './replica.ts';
 import { type Role, roleOf } from './role.ts';
 
 export interface InstallParts {
@@ -37,6 +38,9 @@ export interface InstallParts {
   readonly committer: Committer;
   readonly resumer: Resumer;
   readonly locks: RangeLocks;
+  readonly keeper: HostingKeeper;
+  /** A copy that is under way to this drive goes on under another record, or not at all. */
+  readonly abandonCopy: (replica: Replica) => void;
   readonly self: Replica['self'];
 }
 
@@ -57,11 +61,12 @@ export class Installer {
     return this.#parts.locks.alone([command.range], () => this.#drop(command));
   }
 
-  /** Puts a fresh copy in the place of one that starts over. The old data is forgotten. */
-  replace(old: Replica, fresh: Replica): void {
+  /** Puts a fresh copy in the place of one that starts over. When `isDropped` the old data is forgotten. */
+  replace(old: Replica, fresh: Replica, isDropped: boolean): void {
     const { committer, routes, store } = this.#parts;
     committer.forget(old);
     routes.add(fresh);
+    if (!isDropped) return;
     store.dropInterval(old.namespace, old.record.start, old.record.end).catch(() => {});
   }
 
@@ -78,6 +83,8 @@ export class Installer {
       else routes.remove(record.id, record);
     } else if (role.isMember) {
       await this.#change(replica, record, role);
+    } else if (role.isKept) {
+      await this.#keep(replica, record, role);
     } else {
       await this.#leave(replica, record);
     }
@@ -100,9 +107,10 @@ export class Installer {
     }
     const { store, routes } = this.#parts;
     await this.#forgetOldStay(record.id);
-    const replica = new Replica(record, store.createNamespace(), this.#parts.self);
+    const namespace = store.createNamespace();
+    const replica = new Replica(record, namespace, this.#parts.self, store.startEra());
     replica.isComplete = !role.isSyncing;
-    await this.#persist(replica, record);
+    await this.#parts.keeper.put(replica, record);
     routes.add(replica);
     this.#takeUp(replica);
   }
@@ -128,8 +136,69 @@ export class Installer {
         `range ${record.id} has other borders here: a split has to cut it first`,
       );
     }
-    await this.#persist(replica, record);
-    this.takeUp(replica, record);
+    const isBehind = role.isSyncing && replica.isComplete && !isContinued(replica, record);
+    const copy = role.isSyncing ? await this.#fit(replica, record) : replica;
+    if (isBehind) await this.#lapse(copy, record);
+    else await this.#parts.keeper.put(copy, record);
+    this.takeUp(copy, record);
+  }
+
+  /**
+   * Taken out of the chain, but not for good: the data stays, to be put right when this drive is made
+   * syncing. The last one in sync keeps its place in the history as well, for it goes on from there.
+   */
+  async #keep(replica: Replica, record: RangeRecord, role: Role): Promise<void> {
+    const copy = await this.#fit(replica, record);
+    if (copy.isComplete && !role.isLast) await this.#lapse(copy, record);
+    else await this.#parts.keeper.put(copy, record);
+    if (!copy.isComplete) this.#forgetPending(copy);
+    const { successor } = copy.role;
+    copy.become(record);
+    copy.resumes++;
+    copy.link = LinkState.none;
+    this.#parts.routes.add(copy);
+    if (successor !== undefined) this.#parts.peers.unwant(successor);
+    this.#releaseWaiters(copy);
+  }
+
+  /** The chain went on without this copy: it is not complete any more. */
+  async #lapse(replica: Replica, record: RangeRecord): Promise<void> {
+    const keptMark = replica.committed;
+    await this.#parts.keeper.put(replica, record, { isComplete: false, keptMark });
+    replica.isComplete = false;
+    replica.keptMark = keptMark;
+    this.#forgetPending(replica);
+  }
+
+  /**
+   * What is pending may or may not have happened. It becomes visible here, in the order of the log, as a
+   * replay would show it: what is seen now is what is compared and put right later, also after a crash.
+   */
+  #forgetPending(replica: Replica): void {
+    this.#parts.abandonCopy(replica);
+    this.#releaseWaiters(replica);
+    this.#parts.committer.forget(replica);
+    while (replica.pending.first() !== undefined) replica.pending.shift();
+  }
+
+  /** The copy within the borders of a record that was cut meanwhile. Only less can be fitted. */
+  async #fit(replica: Replica, record: RangeRecord): Promise<Replica> {
+    const { store, self } = this.#parts;
+    const { namespace, record: old } = replica;
+    if (hasSameBorders(old, record)) return replica;
+    if (isWithin(record, old)) {
+      if (compareKeys(old.start, record.start) < 0) {
+        await store.dropInterval(namespace, old.start, record.start);
+      }
+      if (record.end !== undefined) await store.dropInterval(namespace, record.end, old.end);
+      return replica;
+    }
+    // A cut that was taken back: the other half has another history. Begin with nothing.
+    const fresh = new Replica(old, store.createNamespace(), self, store.startEra());
+    fresh.isComplete = false;
+    this.#parts.abandonCopy(replica);
+    this.replace(replica, fresh, true);
+    return fresh;
   }
 
   /** Acts as a record says that was persisted, for a copy that is here and stays here. */
@@ -144,7 +213,7 @@ export class Installer {
 
   async #leave(replica: Replica, record: RangeRecord): Promise<void> {
     const { committer, routes, peers } = this.#parts;
-    await this.#persist(replica, record, true);
+    await this.#parts.keeper.put(replica, record, { isGone: true });
     const { successor } = replica.role;
     replica.become(record);
     replica.resumes++;
@@ -168,24 +237,6 @@ export class Installer {
     replies.flush();
   }
 
-  #persist(replica: Replica, record: RangeRecord, isGone: boolean = false): Promise<void> {
-    const { store } = this.#parts;
-    const name = stateName(record.id);
-    const bytes = store.states.get(name);
-    const before = bytes === undefined ? undefined : decodeHosting(bytes);
-    const isSameStay = before?.namespace === replica.namespace;
-    const hosting: Hosting = {
-      record,
-      namespace: replica.namespace,
-      isComplete: replica.isComplete,
-      baseSequence: replica.committed,
-      sessions: isSameStay ? before.sessions : NO_SESSIONS,
-      isGone,
-      cutSequence: replica.cutSequence,
-    };
-    return store.putStates(new Map([[name, encodeHosting(hosting)]]));
-  }
-
   async #drop(command: DropRange): Promise<void> {
     const { routes, store } = this.#parts;
     const name = stateName(command.range);
@@ -206,6 +257,17 @@ export class Installer {
     await store.dropInterval(namespace, record.start, record.end);
     await store.putStates(new Map([[name, undefined]]));
   }
+}
+
+/** A copy that was complete as a syncing member of the epoch before has missed nothing. */
+function isContinued({ role, record: old }: Replica, record: RangeRecord): boolean {
+  return role.isSyncing && record.epoch === old.epoch + 1;
+}
+
+function isWithin(inner: RangeRecord, outer: RangeRecord): boolean {
+  if (compareKeys(inner.start, outer.start) < 0) return false;
+  if (outer.end === undefined) return true;
+  return inner.end !== undefined && compareKeys(inner.end, outer.end) <= 0;
 }
 
 export function hasSameBorders(one: RangeRecord, other: RangeRecord): boolean {

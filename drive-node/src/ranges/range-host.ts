@@ -47,8 +47,10 @@ import { ScanHandler } from '../requests/scan.ts';
 import type { LeaseHolder, PeerLinks, Ranges, RangesOptions } from '../shell/host.ts';
 import { Holdings } from './holdings.ts';
 import type { Hosting } from './hosting.ts';
+import { HostingKeeper } from './hosting-keeper.ts';
 import { Installer } from './install.ts';
 import { RangeLocks } from './range-locks.ts';
+import { takeRegistration } from './registration.ts';
 import { releaseWaiters } from './release.ts';
 import type { Replica } from './replica.ts';
 import { startSweep } from './sweep.ts';
@@ -117,7 +119,8 @@ export class RangeHost implements Ranges {
     });
     this.#resumer = this.#makeResumer();
     const locks = new RangeLocks();
-    this.#installer = this.#makeInstaller(locks);
+    const keeper = new HostingKeeper(store);
+    this.#installer = this.#makeInstaller(locks, keeper);
     this.#splitter = new Splitter({
       ...this.#shared(),
       head: this.#head,
@@ -131,7 +134,9 @@ export class RangeHost implements Ranges {
     });
     this.#syncTarget = new SyncTarget({
       ...this.#shared(),
-      replace: (old, fresh) => this.#installer.replace(old, fresh),
+      locks,
+      keeper,
+      replace: (...change) => this.#installer.replace(...change),
     });
     this.#scans = new ScanHandler({ ...this.#serving(), asker: this.#asker });
     this.#outcomes = this.#makeOutcomes();
@@ -196,7 +201,7 @@ export class RangeHost implements Ranges {
       forwarder: this.#forwarder,
       appender: this.#appender,
       committer: this.#committer,
-      startCopy: (replica, token) => this.#syncSource.start(replica, token),
+      startCopy: (...copy) => this.#syncSource.start(...copy),
       reportSynced: (replica, token, sequence) =>
         this.#syncSource.reportAgain(replica, token, sequence),
       isHosted: (replica) => !this.#isStopped && this.#routes.get(replica.id) === replica,
@@ -206,13 +211,15 @@ export class RangeHost implements Ranges {
     });
   }
 
-  #makeInstaller(locks: RangeLocks): Installer {
+  #makeInstaller(locks: RangeLocks, keeper: HostingKeeper): Installer {
     return new Installer({
       ...this.#shared(),
       replies: this.#replies,
       head: this.#head,
       committer: this.#committer,
       locks,
+      keeper,
+      abandonCopy: (replica) => this.#syncTarget.abandon(replica),
       self: this.#options.drive,
     });
   }
@@ -273,13 +280,9 @@ export class RangeHost implements Ranges {
     this.#routes.learnAddresses(addresses);
     this.#routes.learnVersion(version);
     const wasServing = this.#isServing;
-    if (hasLostRights) this.#routes.suspendUnlisted(records);
-    else this.#routes.relist(records);
-    for (const record of records) {
-      // A range that was never installed here comes with a command of its own.
-      if (this.#routes.get(record.id) === undefined) continue;
-      await this.#installer.install({ record, addresses: [], isNew: false });
-    }
+    const report = (message: string): void => this.#options.reportTrouble?.(message);
+    const parts = { routes: this.#routes, installer: this.#installer, report };
+    await takeRegistration(parts, records, hasLostRights);
     this.#isServing = true;
     if (!wasServing) for (const replica of this.#routes.replicas.values()) this.#takeUp(replica);
     this.#flush();

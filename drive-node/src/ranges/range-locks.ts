@@ -8,6 +8,10 @@ import type { RangeId } from '@piton/protocol';
 export class RangeLocks {
   readonly #busy: Map<RangeId, Promise<unknown>> = new Map();
 
+  isBusy(id: RangeId): boolean {
+    return this.#busy.has(id);
+  }
+
   /** Runs a change when all that began before on any of these ranges have ended. */
   async alone<T>(ids: readonly RangeId[], change: () => Promise<T>): Promise<T> {
     const before = ids.map((id) => this.#busy.get(id));

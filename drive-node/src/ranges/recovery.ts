@@ -14,12 +14,16 @@ interface SavedRange {
   readonly sequence: number;
   readonly committed: number;
   readonly sessions: Uint8Array;
+  readonly era: number;
 }
+
+type SavedFields = [id: number, last: number, committed: number, sessions: Uint8Array, era: number];
 
 /** What a replayed record leaves behind until the copies are known. */
 interface Replayed {
   readonly record: LogRecord;
   readonly place: Place;
+  readonly era: number;
 }
 
 export class RangeRecovery implements Owner {
@@ -35,14 +39,14 @@ export class RangeRecovery implements Owner {
 
   recover(recovery: Recovery): void {
     if (recovery.ownerState === undefined || recovery.ownerState.length === 0) return;
-    const saved = unpackValue(recovery.ownerState) as [number, number, number, Uint8Array][];
-    for (const [id, sequence, committed, sessions] of saved) {
-      this.#saved.set(id as RangeId, { sequence, committed, sessions });
+    const saved = unpackValue(recovery.ownerState) as SavedFields[];
+    for (const [id, sequence, committed, sessions, era = 0] of saved) {
+      this.#saved.set(id as RangeId, { sequence, committed, sessions, era });
     }
   }
 
   /** Until it is committed again a record must be replayed: the saved state does not count it. */
-  replay(record: LogRecord, place: Place): boolean {
+  replay(record: LogRecord, place: Place, era: number): boolean {
     // A copied entry has no session and an old number: it is data, not history.
     if (record.session === undefined) return false;
     const isSmall = record.value.length <= 8;
@@ -52,15 +56,15 @@ export class RangeRecovery implements Owner {
       value: isSmall ? Uint8Array.from(record.value) : EMPTY,
     };
     const list = this.#replayed.get(record.namespace);
-    if (list === undefined) this.#replayed.set(record.namespace, [{ record: kept, place }]);
-    else list.push({ record: kept, place });
+    if (list === undefined) this.#replayed.set(record.namespace, [{ record: kept, place, era }]);
+    else list.push({ record: kept, place, era });
     return true;
   }
 
   save(): Uint8Array {
-    const saved: [number, number, number, Uint8Array][] = [];
-    for (const replica of this.#save()) {
-      saved.push([replica.id, replica.last, replica.committed, replica.sessions.encode()]);
+    const saved: SavedFields[] = [];
+    for (const { id, last, committed, sessions, era } of this.#save()) {
+      saved.push([id, last, committed, sessions.encode(), era]);
     }
     return packValue(saved);
   }
@@ -93,11 +97,12 @@ export class RangeRecovery implements Owner {
   }
 
   #rebuildOne(hosting: Hosting, self: Replica['self'], nowMs: number): Replica {
-    const replica = new Replica(hosting.record, hosting.namespace, self);
+    const replica = new Replica(hosting.record, hosting.namespace, self, hosting.era);
     replica.isComplete = hosting.isComplete;
+    replica.keptMark = hosting.keptMark;
     replica.cutSequence = hosting.cutSequence;
     replica.isReconciled = replica.role.successor === undefined;
-    const saved = this.#saved.get(hosting.record.id);
+    const saved = this.#savedOf(hosting);
     // The history up to here was known to be whole when it was saved, split off, or copied.
     replica.last = Math.max(hosting.baseSequence, saved?.committed ?? 0);
     replica.committed = replica.last;
@@ -107,10 +112,17 @@ export class RangeRecovery implements Owner {
     if (saved !== undefined) replica.sessions.merge(saved.sessions, nowMs);
     // Older than what was saved: a session that is only here was idle, and forgotten, since.
     replica.sessions.merge(hosting.sessions, nowMs, saved !== undefined);
-    for (const { record, place } of this.#replayed.get(hosting.namespace) ?? []) {
-      if (replica.contains(record.key)) takeReplayed(replica, record, place, nowMs);
+    for (const { record, place, era } of this.#replayed.get(hosting.namespace) ?? []) {
+      const isHistory = era >= hosting.era && replica.contains(record.key);
+      if (isHistory) takeReplayed(replica, record, place, nowMs);
     }
     return replica;
+  }
+
+  /** What was saved of an earlier stay is no history of this one. */
+  #savedOf({ record, era }: Hosting): SavedRange | undefined {
+    const saved = this.#saved.get(record.id);
+    return saved?.era === era ? saved : undefined;
   }
 }
 

@@ -27,6 +27,8 @@ export type LinkState = (typeof LinkState)[keyof typeof LinkState];
 export class Replica {
   readonly namespace: Namespace;
   readonly self: DriveId;
+  /** When this stay began: what the log has of the namespace from an earlier era is not its history. */
+  readonly era: number;
   readonly pending: PendingWrites = new PendingWrites();
   readonly sessions: SessionTable = new SessionTable();
   readonly counters: RangeCounters = newCounters();
@@ -52,6 +54,12 @@ export class Replica {
   readableFrom = 0;
   /** False when a registration did not name the range: it lives elsewhere now. */
   isListed = true;
+  /**
+   * Of a copy that is not complete, when it has data from before: a record of it with a version up to here
+   * is the same as one of the chain with the same key, version and epoch. It is never above what was
+   * committed by the whole chain of its time, or on the device of the tail that copied it.
+   */
+  keptMark: number | undefined;
   /** Of the right half of a split: the last sequence before the cut, whatever came since. */
   cutSequence: number | undefined;
   /** A split waits for the pending writes: new ones are parked. */
@@ -59,10 +67,11 @@ export class Replica {
   keys = 0;
   bytes = 0;
 
-  constructor(record: RangeRecord, namespace: Namespace, self: DriveId) {
+  constructor(record: RangeRecord, namespace: Namespace, self: DriveId, era: number) {
     this.record = record;
     this.namespace = namespace;
     this.self = self;
+    this.era = era;
     this.role = roleOf(record, self);
   }
 
@@ -94,12 +103,5 @@ export class Replica {
   get hasUnappliedWrites(): boolean {
     for (const write of this.pending) if (write.appended !== undefined) return true;
     return false;
-  }
-
-  /** What was replayed after a restart is visible already, and the caller knows it to be committed. */
-  settleReplayed(): void {
-    while (this.pending.first() !== undefined) this.pending.shift();
-    this.committed = this.last;
-    this.acknowledged = this.last;
   }
 }

@@ -9,7 +9,12 @@ export interface Role {
   readonly isTail: boolean;
   /** Receives writes but is not in sync yet. */
   readonly isSyncing: boolean;
+  /** Serving, or syncing: it is on the way of the writes. */
   readonly isMember: boolean;
+  /** Named in the chain, but taken out of it: keeps what it has and does nothing. */
+  readonly isKept: boolean;
+  /** Kept, and in sync: it was the last one when it went away. */
+  readonly isLast: boolean;
   readonly predecessor: DriveId | undefined;
   readonly successor: DriveId | undefined;
   /** The syncing member behind the tail, for the tail itself. */
@@ -21,6 +26,8 @@ const NO_ROLE: Role = {
   isTail: false,
   isSyncing: false,
   isMember: false,
+  isKept: false,
+  isLast: false,
   predecessor: undefined,
   successor: undefined,
   syncTarget: undefined,
@@ -34,17 +41,23 @@ export function roleOf(record: RangeRecord, drive: DriveId): Role {
     return { ...NO_ROLE, isSyncing: true, isMember: true, predecessor: last(serving)?.drive };
   }
   const position = serving.findIndex((member) => member.drive === drive);
-  if (position < 0) return NO_ROLE;
+  if (position < 0) return keptRole(record, drive);
   const isTail = position === serving.length - 1;
   return {
+    ...NO_ROLE,
     isHead: position === 0,
     isTail,
-    isSyncing: false,
     isMember: true,
     predecessor: serving[position - 1]?.drive,
     successor: isTail ? syncing?.drive : serving[position + 1]?.drive,
     syncTarget: isTail ? syncing?.drive : undefined,
   };
+}
+
+function keptRole(record: RangeRecord, drive: DriveId): Role {
+  const member = record.chain.find((one) => one.drive === drive);
+  if (member === undefined) return NO_ROLE;
+  return { ...NO_ROLE, isKept: true, isLast: member.state === MemberState.last };
 }
 
 function last(members: readonly Member[]): Member | undefined {

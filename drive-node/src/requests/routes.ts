@@ -109,6 +109,12 @@ export class Routes {
     }
   }
 
+  /** A copy that cannot follow its record is not served. */
+  suspend(id: RangeId): void {
+    const replica = this.#replicas.get(id);
+    if (replica !== undefined) this.#setListed(replica, false);
+  }
+
   #setListed(replica: Replica, isListed: boolean): void {
     if (replica.isListed === isListed) return;
     replica.isListed = isListed;

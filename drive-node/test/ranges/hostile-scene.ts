@@ -1,4 +1,6 @@
 // A scene in which moves and splits go on while drives die (the process, or the power) and links are cut one way or break.
+// Where it is asked for, drives are also taken out of their chains without their consent, dead or alive, and
+// come back with what they had, and heads die in the middle of splits.
 // Clients ask again until they are answered. What was acknowledged is there with its version, increments
 // add up exactly, and no read or scan, at whichever member, is older than what was acknowledged, or read by
 // anybody, before it was sent.
@@ -6,7 +8,6 @@
 // Not here: how many seeds are tried (hostile.test.ts).
 
 import {
-  MemberState,
   OperationCode,
   OperationFlag,
   type OperationInput,
@@ -14,7 +15,7 @@ import {
   Status,
 } from '@piton/protocol';
 import * as assert from 'uvu/assert';
-import { SmallMeta } from './small-meta.ts';
+import { SmallMeta, servingOf } from './small-meta.ts';
 import { type Intercept, type Outcome, record, type SimClient, World } from './world.ts';
 
 const ROUNDS = 12;
@@ -22,6 +23,7 @@ const WRITERS = 6;
 const READERS = 4;
 const NAMES = ['a', 'b', 'c', 'd'];
 export const PLACES: readonly ['head', 'middle', 'tail'] = ['head', 'middle', 'tail'];
+const CUTS = ['k3', 'k6', 'k8'];
 const COUNTERS = ['counter', 'seldom'];
 
 interface Acknowledged {
@@ -40,11 +42,20 @@ export class Scene {
   readonly seen: Map<string, number> = new Map(COUNTERS.map((name) => [name, 0]));
   /** Reads that were answered, by the place of the member: 'head', 'middle', 'tail'. */
   readonly reads: Map<string, number> = new Map();
+  /** Whether drives are taken out of their chains. */
+  readonly removes: boolean;
   isOver = false;
   readonly #unfinished: Set<number> = new Set();
 
-  constructor(world: World, meta: SmallMeta, client: SimClient, reader: SimClient) {
+  constructor(
+    world: World,
+    meta: SmallMeta,
+    client: SimClient,
+    reader: SimClient,
+    removes: boolean,
+  ) {
     this.world = world;
+    this.removes = removes;
     this.meta = meta;
     this.client = client;
     this.reader = reader;
@@ -99,13 +110,16 @@ export class Scene {
 
   /** One change of the chains after the other. */
   async change(): Promise<void> {
-    const cuts = ['k3', 'k6', 'k8'];
     while (!this.isOver) {
       await this.meta.pause(this.world.sim.random() * 50);
       const { id, chain } = this.pick([...this.meta.records.values()]);
-      if (this.world.sim.random() < 0.3) await this.meta.split(id, this.pick(cuts));
-      else {
-        const members = chain.map(({ drive }) => String(drive));
+      const members = chain.map(({ drive }) => String(drive));
+      const isWhole = servingOf({ chain }).length === chain.length;
+      const dice = this.world.sim.random();
+      if (!isWhole && dice < 0.6) await this.meta.bringBack(id);
+      else if (dice < 0.3) await this.meta.split(id, this.pick(CUTS));
+      else if (this.removes && (dice > 0.65 || !isWhole)) await this.meta.remove(this.pick(NAMES));
+      else if (isWhole) {
         const coming = NAMES.find((name) => !members.includes(name)) as string;
         await this.meta.move(id, this.pick(members), coming);
       }
@@ -152,7 +166,7 @@ export class Scene {
       versions.add(version);
       if (isCounter) continue;
       const found = await this.#final(key);
-      assert.is(found.status, Status.ok, `write ${number} is lost`);
+      assert.is(found.status, Status.ok, `write ${number} is lost: ${found.status}`);
       assert.is(found.value.toString(), `v${number}`);
       assert.is(found.version, outcome.version);
     }
@@ -162,9 +176,15 @@ export class Scene {
     }
   }
 
-  #final(key: string): Promise<Outcome> {
+  /** A drive that was fenced at the very end is still about to get its lease back. */
+  async #final(key: string): Promise<Outcome> {
     const known = this.meta.find(key);
-    return this.reader.get(tailOf(known), key, { rangeId: known.id, epoch: known.epoch });
+    const place = { rangeId: known.id, epoch: known.epoch };
+    for (let attempt = 0; ; attempt++) {
+      const outcome = await this.reader.get(tailOf(known), key, place);
+      if (outcome.status < 100 || attempt === 50) return outcome;
+      await this.world.sim.run(() => false, 20);
+    }
   }
 }
 
@@ -176,10 +196,6 @@ function counterOf(writeNumber: number): string | undefined {
 
 function countIn(value: Uint8Array): number {
   return Number(Buffer.from(value).readBigInt64LE(0));
-}
-
-function servingOf({ chain }: RangeRecord): string[] {
-  return chain.filter(({ state }) => state === MemberState.serving).map(({ drive }) => `${drive}`);
 }
 
 function tailOf(known: RangeRecord): string {
@@ -207,14 +223,21 @@ async function trouble(scene: Scene): Promise<void> {
   } else if (one !== other) world.sim.breakLinks(one, other);
 }
 
+export interface SceneOptions {
+  readonly intercept?: Intercept;
+  /** Drives are taken out of their chains. */
+  readonly removes?: boolean;
+}
+
 /** Rejects with the first promise that was broken. */
-export async function live(seed: number, intercept?: Intercept): Promise<Scene> {
+export async function live(seed: number, options: SceneOptions = {}): Promise<Scene> {
+  const { intercept, removes = false } = options;
   const world = new World(seed, { hasDisks: true, intercept });
   await world.start(...NAMES);
   const first = record(1, 1, ['a', 'b', 'c']);
   await world.install(first, ['c', 'b', 'a'], true);
   const meta = new SmallMeta(world, first, NAMES);
-  const scene = new Scene(world, meta, await world.client(), await world.client('reader'));
+  const scene = new Scene(world, meta, await world.client(), await world.client('reader'), removes);
   let failure: unknown;
   const running = [
     ...Array.from({ length: WRITERS }, () => scene.write()),

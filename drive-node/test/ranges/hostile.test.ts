@@ -35,6 +35,24 @@ test(
   }),
 );
 
+test(
+  'nor do drives that are taken out of their chains and come back with what they had',
+  deadline(30_000 * SEEDS, async () => {
+    const seen = { removals: 0, returns: 0 };
+    for (let seed = FROM; seed < FROM + SEEDS; seed++) {
+      try {
+        const { meta } = await live(seed, { removes: true });
+        seen.removals += meta.removals;
+        seen.returns += meta.returns;
+      } catch (error) {
+        throw new Error(`seed ${seed}: ${String(error)}`, { cause: error });
+      }
+    }
+    if (SEEDS === 1) return;
+    for (const [what, count] of Object.entries(seen)) assert.ok(count > 0, `${what}: ${count}`);
+  }),
+);
+
 /** What a member of a broken kind would do is what it does when the tail tells it this. */
 const MUTATIONS: Record<string, (asker: SimDrive, range: number) => number> = {
   'the pending value of a dirty key': ({ host }, range) =>
@@ -57,7 +75,7 @@ for (const [what, told] of Object.entries(MUTATIONS)) {
       };
       let found = '';
       for (let seed = 1; seed <= MUTATION_SEEDS && found === ''; seed++) {
-        await live(seed, intercept).catch((error: unknown) => {
+        await live(seed, { intercept }).catch((error: unknown) => {
           found = String(error);
         });
       }

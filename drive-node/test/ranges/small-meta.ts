@@ -8,6 +8,7 @@ import {
   type Member,
   MemberState,
   type RangeRecord,
+  type Sequence,
   type SplitRange,
 } from '@piton/protocol';
 import { record, type SimDrive, type World } from './world.ts';
@@ -21,6 +22,10 @@ export class SmallMeta {
   /** Finished changes. */
   moves = 0;
   splits = 0;
+  removals = 0;
+  returns = 0;
+  directCuts = 0;
+  takenBack = 0;
   readonly #world: World;
   /** Drives that have registered in this life. */
   readonly #ready: Set<string>;
@@ -55,29 +60,109 @@ export class SmallMeta {
     const named = [...this.records.values()].filter(({ chain }) =>
       chain.some((member) => member.drive === name),
     );
-    const told = named.flatMap((known) => this.#asHeld(known, held));
+    const told = named.flatMap((known) => this.#asHeld(name, known, held));
     await this.#world.sim.until(host.startServing(told, [], indexVersion(1)));
     this.#ready.add(name);
   }
 
-  #asHeld(known: RangeRecord, held: ReadonlySet<number>): RangeRecord[] {
-    if (this.#split === undefined) return [known];
+  #asHeld(name: string, known: RangeRecord, held: ReadonlySet<number>): RangeRecord[] {
+    if (this.#split === undefined || !servingOf(known).includes(name)) return [known];
     const { old, command } = this.#split;
     if (known.id !== command.left.id && known.id !== command.right.id) return [known];
     if (held.has(Number(command.right.id))) return [known];
     return known.id === command.left.id ? [old] : [];
   }
 
+  /** Whether a drive runs and has registered. */
+  isUp(name: string): boolean {
+    return this.#ready.has(name);
+  }
+
+  /**
+   * A drive loses its rights without being asked: its lease ends, then it is taken out of every chain in
+   * which another member serves that is up. It may be alive, and is told last.
+   */
+  async remove(name: string): Promise<void> {
+    const fenced = await this.#fence(name);
+    for (const id of [...this.records.keys()]) {
+      const before = this.records.get(id) as RangeRecord;
+      const rest = servingOf(before).filter((other) => other !== name);
+      const isServing = rest.length < servingOf(before).length;
+      if (!isServing || !rest.some((other) => this.isUp(other))) continue;
+      const others = before.chain.filter(({ state }) => state !== MemberState.serving);
+      const after = changed(before, [
+        ...rest,
+        ...others.map(({ drive, state }): [string, Member['state']] => [String(drive), state]),
+        [name, MemberState.offline],
+      ]);
+      this.records.set(id, after);
+      await this.#install(after, [...rest].reverse());
+      this.removals++;
+    }
+    this.#tellFenced(name, fenced).catch(() => {});
+  }
+
+  /** A drive that was taken out and is up again is brought up to date and serves. False: none is. */
+  async bringBack(id: number): Promise<boolean> {
+    const before = this.records.get(id) as RangeRecord;
+    const away = before.chain.filter(({ state }) => state === MemberState.offline);
+    const name = away.map(({ drive }) => String(drive)).find((drive) => this.isUp(drive));
+    if (name === undefined) return false;
+    const serving = servingOf(before);
+    const others = away
+      .filter(({ drive }) => drive !== name)
+      .map(({ drive }): [string, Member['state']] => [String(drive), MemberState.offline]);
+    await this.#sync(before, name, others);
+    const synced = this.records.get(id) as RangeRecord;
+    const after = changed(synced, [...serving, name, ...others]);
+    this.records.set(id, after);
+    const tail = serving.at(-1) as string;
+    await this.#install(after, [tail, name, ...serving.slice(0, -1).reverse()]);
+    this.returns++;
+    return true;
+  }
+
+  /** The member gets live writes and a copy; settles when the copy is complete. */
+  async #sync(
+    before: RangeRecord,
+    coming: string,
+    others: readonly [string, Member['state']][] = [],
+  ): Promise<void> {
+    const serving = servingOf(before);
+    const syncing = changed(before, [...serving, [coming, MemberState.syncing], ...others]);
+    this.records.set(before.id, syncing);
+    await this.#install(syncing, [coming, ...serving.reverse()]);
+    const isCopied = ({ finished }: SimDrive): boolean =>
+      finished.some(({ range, epoch }) => range === before.id && epoch === syncing.epoch);
+    while (![...this.#world.drives.values()].some(isCopied)) await this.pause();
+  }
+
+  /** The drive's lease ends; what it was about to answer is refused. */
+  async #fence(name: string): Promise<SimDrive | undefined> {
+    const drive = this.#world.drives.get(name);
+    if (drive !== undefined) drive.lease.isGranted = false;
+    await this.pause();
+    return drive;
+  }
+
+  /** A fenced drive that is alive after all registers again, is told, and has a lease again. */
+  async #tellFenced(name: string, drive: SimDrive | undefined): Promise<void> {
+    const isSameLife = (): boolean => this.#world.drives.get(name) === drive;
+    while (isSameLife() && !this.isUp(name)) await this.pause();
+    if (drive === undefined || !isSameLife()) return;
+    const named = [...this.records.values()].filter(({ chain }) =>
+      chain.some((member) => member.drive === name),
+    );
+    await drive.host.startServing(named, [], indexVersion(1), true);
+    drive.lease.isGranted = true;
+  }
+
   /** A range leaves one drive for another. */
   async move(id: number, leaving: string, coming: string): Promise<void> {
     const before = this.records.get(id) as RangeRecord;
     const chain = before.chain.map(({ drive }) => String(drive));
-    const syncing = changed(before, [...chain, [coming, MemberState.syncing]]);
-    this.records.set(id, syncing);
-    await this.#install(syncing, [coming, ...[...chain].reverse()]);
-    const isCopied = ({ finished }: SimDrive): boolean =>
-      finished.some(({ range, epoch }) => range === id && epoch === syncing.epoch);
-    while (![...this.#world.drives.values()].some(isCopied)) await this.pause();
+    await this.#sync(before, coming);
+    const syncing = this.records.get(id) as RangeRecord;
     const rest = chain.filter((name) => name !== leaving);
     const after = changed(syncing, [...rest, coming]);
     this.records.set(id, after);
@@ -91,7 +176,10 @@ export class SmallMeta {
 
   async split(id: number, at: string): Promise<void> {
     const old = this.records.get(id) as RangeRecord;
-    const chain = old.chain.map(({ drive }) => String(drive));
+    const chain = old.chain.map(({ drive, state }): [string, Member['state']] => [
+      String(drive),
+      state,
+    ]);
     const key = Buffer.from(at);
     if (compareKeys(key, old.start) <= 0 || !isInside(key, old.start, old.end)) return;
     const left = { ...changed(old, chain), end: key };
@@ -101,9 +189,58 @@ export class SmallMeta {
     this.#split = { old, command };
     this.records.set(id, left);
     this.records.set(right.id, right);
-    await this.#command(chain[0] as string, ({ host }) => host.split(command));
+    const head = servingOf(old)[0] as string;
+    const isOver = (): boolean => !this.isUp(head) && this.#mayCarryOn(left, head);
+    const isCut = await this.#command(head, ({ host }) => host.split(command), isOver);
+    if (isCut) this.splits++;
+    else await this.#carryOn(old, command, head);
     this.#split = undefined;
-    this.splits++;
+  }
+
+  /** Fail-over waits for every survivor: one that has cut may be the one that is down. */
+  #mayCarryOn(left: RangeRecord, head: string): boolean {
+    const survivors = servingOf(left).filter((name) => name !== head);
+    return survivors.length > 0 && survivors.every((name) => this.isUp(name));
+  }
+
+  /** The head is gone in the middle of a split: who is left makes the same cut, or nobody. */
+  async #carryOn(old: RangeRecord, { left, right }: SplitRange, head: string): Promise<void> {
+    const fenced = await this.#fence(head);
+    const survivors = servingOf(old).filter((name) => name !== head);
+    let sequence: Sequence | undefined;
+    for (const name of survivors) {
+      await this.#command(name, async ({ host }) => {
+        const state = host.rangeState({ range: right.id });
+        if (state.isHeld) sequence = state.cutSequence;
+      });
+    }
+    const members = old.chain.map(({ drive, state }): [string, Member['state']] => [
+      String(drive),
+      drive === head ? MemberState.offline : state,
+    ]);
+    const isAway = ([, state]: [string, Member['state']]): boolean => state !== MemberState.serving;
+    const chain = [...members.filter((one) => !isAway(one)), ...members.filter(isAway)];
+    this.removals++;
+    const next = changed(left, chain);
+    if (sequence === undefined) {
+      const whole = { ...next, start: old.start, end: old.end };
+      this.#split = undefined;
+      this.records.delete(Number(right.id));
+      this.records.set(Number(left.id), whole);
+      await this.#install(whole, survivors.reverse());
+      this.takenBack++;
+    } else {
+      const halves = { left: next, right: { ...changed(right, chain), version: next.version } };
+      this.#split = { old, command: halves };
+      this.records.set(Number(left.id), halves.left);
+      this.records.set(Number(right.id), halves.right);
+      const command = { ...halves, isDirect: true, sequence };
+      for (const name of survivors.reverse()) {
+        await this.#command(name, ({ host }) => host.split(command));
+      }
+      this.directCuts++;
+    }
+    this.#tellFenced(head, fenced).catch(() => {});
   }
 
   pause(ms: number = RETRY_MS): Promise<void> {
@@ -117,9 +254,13 @@ export class SmallMeta {
     }
   }
 
-  /** Until the drive has done it, in whatever life. */
-  async #command(name: string, act: (drive: SimDrive) => Promise<unknown>): Promise<void> {
-    for (;;) {
+  /** Until the drive has done it, in whatever life. False: given up. */
+  async #command(
+    name: string,
+    act: (drive: SimDrive) => Promise<unknown>,
+    isOver: () => boolean = () => false,
+  ): Promise<boolean> {
+    while (!isOver()) {
       const drive = this.#world.drives.get(name);
       if (drive !== undefined && this.#ready.has(name)) {
         const isDone = act(drive).then(
@@ -127,11 +268,16 @@ export class SmallMeta {
           () => false,
         );
         const isLate = this.pause(COMMAND_MS_MAX).then(() => false);
-        if (await Promise.race([isDone, isLate])) return;
+        if (await Promise.race([isDone, isLate])) return true;
       }
       await this.pause();
     }
+    return false;
   }
+}
+
+export function servingOf({ chain }: Pick<RangeRecord, 'chain'>): string[] {
+  return chain.filter(({ state }) => state === MemberState.serving).map(({ drive }) => `${drive}`);
 }
 
 function changed(

@@ -15,7 +15,7 @@ const SELF = driveId('a');
 const name = (number: number): string => `k${String(number).padStart(6, '0')}`;
 
 function replicaOf(given: RangeRecord): Replica {
-  return new Replica(given, 1 as Namespace, SELF);
+  return new Replica(given, 1 as Namespace, SELF, 0);
 }
 
 /** Ranges 1..count; range n holds the keys from name(n) to name(n + 1). */
