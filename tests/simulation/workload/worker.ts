@@ -135,7 +135,10 @@ class Worker {
     const timeoutMs = pickAny(TIMEOUTS_MS, random);
     if (!hasAborts || random() < 0.95) return { timeoutMs };
     const abort = new AbortController();
-    void sleep(random() * 20).then(() => abort.abort());
+    void sleep(random() * 20).then(
+      () => abort.abort(),
+      () => {},
+    );
     return { timeoutMs, signal: abort.signal };
   }
 }
