@@ -13,16 +13,20 @@ import {
   HEADER_BYTES,
   headBytes,
   isPlausible,
+  kindAt,
   type RecordView,
 } from '../log/record.ts';
 import type { Segment } from '../log/segment.ts';
 import type { SegmentTable } from '../log/segment-table.ts';
+import { RecordKind } from '../store.ts';
 import { BLOCK_BITS, BLOCK_BYTES, type BlockCache } from './block-cache.ts';
 import type { ColdReader } from './cold-reader.ts';
 
 /** Records above are read past the cache when they are not in it. */
 export const CACHED_RECORD_BYTES_MAX: number = 256 * 1024;
 const LARGE_BYTES_MAX = 8 * 1024 * 1024;
+/** Of longer records the head is enough for some. */
+const LONG_RECORD_BYTES_MIN = 16 * 1024;
 
 export const LoadResult = {
   /** `view` is the record. */
@@ -74,8 +78,9 @@ export class RecordSource {
   }
 
   /**
-   * As `load`, for those who ask whose record it is: of a long one the value may not be in `view`.
-   * Overwriting a large value does not bring the old one together again.
+   * As `load`, for those who ask whose record it is: of a long one the value may not be in `view`, and
+   * its checksum may not have been compared. Whoever goes by the head of a long put compares the whole
+   * key with one he knows. So a large value is overwritten, and forgotten, without being read.
    */
   loadHead(place: number, view: RecordView): LoadResult {
     const segment = this.#segments.inSlot(this.#segments.slotOf(place));
@@ -152,13 +157,14 @@ export class RecordSource {
     return LoadResult.cold;
   }
 
-  /** Whether header and key lie in one block that the log wrote in this life; then `view` is set. */
+  /** Whether header and key lie in one block, and may be used; then `view` is set. */
   #isHeadAt(segment: Segment, offset: number, view: RecordView): boolean {
     const inner = offset & (BLOCK_BYTES - 1);
     if (offset >= segment.writtenBytes || inner + HEADER_BYTES > BLOCK_BYTES) return false;
     const block = this.#cache.find(segment, offset >>> BLOCK_BITS, inner + HEADER_BYTES);
-    if (block < 0 || !this.#cache.isTrusted(block)) return false;
+    if (block < 0) return false;
     const at = block * BLOCK_BYTES + inner;
+    if (!this.#cache.isTrusted(block) && !isLongPut(this.#cache.arena, at)) return false;
     if (this.#cache.validBytes(block) < inner + headBytes(this.#cache.arena, at)) return false;
     view.set(this.#cache.arena, at);
     return true;
@@ -260,6 +266,11 @@ export class RecordSource {
       this.#largeBytes -= old.length;
     }
   }
+}
+
+function isLongPut(bytes: Uint8Array, at: number): boolean {
+  if (!isPlausible(bytes, at) || kindAt(bytes, at) !== RecordKind.put) return false;
+  return claimedBytes(bytes, at) > LONG_RECORD_BYTES_MIN;
 }
 
 function isWhole(bytes: Uint8Array, at: number, checksumStart: number): LoadResult {

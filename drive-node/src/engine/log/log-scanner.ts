@@ -11,6 +11,7 @@ import {
   checksumOf,
   claimedBytes,
   HEADER_BYTES,
+  headBytes,
   isPlausible,
   RecordView,
   readWord,
@@ -18,6 +19,8 @@ import {
 import { SEGMENT_HEADER_BYTES, type Segment } from './segment.ts';
 
 const CHUNK_BYTES_DEFAULT = 1024 * 1024;
+/** Shorter records are in the window anyway. */
+const SKIPPED_RECORD_BYTES_MIN = 64 * 1024;
 
 export interface ScannedHole {
   readonly offset: number;
@@ -30,6 +33,11 @@ export interface ScannedHole {
 export interface ScanVisitor {
   /** `view` is valid during the call. A promise is awaited before the scan goes on. */
   record(view: RecordView, offset: number): Promise<void> | undefined;
+  /**
+   * Whether a long record need not be read: asked when only header and key are in the view, and
+   * nothing of it has been checked.
+   */
+  isSkipped?(view: RecordView, offset: number): boolean;
   /** Durable bytes that do not hold. */
   hole(hole: ScannedHole): void;
   /** Called before every chunk, to slow the scan down or to end it: false ends it. */
@@ -114,6 +122,12 @@ export async function scanSegment(request: ScanRequest, visitor: ScanVisitor): P
       if (visitor.chunk !== undefined && !(await visitor.chunk(chunkBytes))) return offset;
       await window.moveTo(offset, HEADER_BYTES);
     }
+    const skipped =
+      visitor.isSkipped === undefined ? 0 : await skippedBytes(request, visitor, window, offset);
+    if (skipped > 0) {
+      offset += Math.ceil(skipped / unitBytes) * unitBytes;
+      continue;
+    }
     const length = await wholeRecord(request, window, offset);
     if (length > 0) {
       view.set(window.bytes, offset - window.start);
@@ -129,6 +143,26 @@ export async function scanSegment(request: ScanRequest, visitor: ScanVisitor): P
     offset = next;
   }
   return offset;
+}
+
+/** Bytes of a record at `offset` that the visitor does not want to see, or 0. */
+async function skippedBytes(
+  request: ScanRequest,
+  visitor: ScanVisitor,
+  window: Window,
+  offset: number,
+): Promise<number> {
+  const { bytes } = window;
+  const at = offset - window.start;
+  if (!isPlausible(bytes, at)) return 0;
+  const length = claimedBytes(bytes, at);
+  if (length < SKIPPED_RECORD_BYTES_MIN || offset + length > request.fileBytes) return 0;
+  const headLength = headBytes(bytes, at);
+  if (!window.holds(offset, headLength)) await window.moveTo(offset, headLength);
+  if (!window.holds(offset, headLength)) return 0;
+  const head = new RecordView();
+  head.set(window.bytes, offset - window.start);
+  return visitor.isSkipped?.(head, offset) === true ? length : 0;
 }
 
 /** Bytes of the good record at `offset`, or 0. The window may move, not away from it. */

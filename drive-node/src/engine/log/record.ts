@@ -162,6 +162,10 @@ export function isPlausible(bytes: Uint8Array, at: number): boolean {
   return length >= fixed && length <= RECORD_BYTES_MAX;
 }
 
+export function kindAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at + 7] as number) & 15;
+}
+
 /** Bytes of header and key of the record that begins at `at`. */
 export function headBytes(bytes: Uint8Array, at: number): number {
   return fixedBytes((bytes[at + 7] as number) >>> 4) + keyBytesAt(bytes, at);

@@ -187,6 +187,11 @@ export class Compactor {
 
   async #compact({ segment }: Choice): Promise<void> {
     const { disk, segments } = this.#parts;
+    // Often enough for large values: nothing is alive, so nothing has to be looked at.
+    if (isEmpty(segment) && (await this.#isUnused(segment))) {
+      segment.isEmptied = true;
+      return;
+    }
     const file = await disk.open(segment.path, 'read');
     let isDone = false;
     this.#lateFailure = undefined;
@@ -196,6 +201,7 @@ export class Compactor {
         { ...request, fileBytes: segment.appendedBytes, chunkBytes: CHUNK_BYTES },
         {
           record: (view, offset) => this.#take(view, segment, offset),
+          isSkipped: (view, offset) => this.#isLeft(view, segment, offset),
           hole: () => {
             segment.isDamaged = true;
           },
@@ -226,6 +232,20 @@ export class Compactor {
       else clock.defer(resolve);
     });
     return !this.#isStopped;
+  }
+
+  /**
+   * Whether a long record can be passed over without reading its value: a put that no entry points
+   * to. Its head is not checked yet. Were it damaged, an entry would be left over in the end, and the
+   * segment would stay.
+   */
+  #isLeft(view: RecordView, segment: Segment, offset: number): boolean {
+    if (view.kind !== RecordKind.put) return false;
+    const { segments, index } = this.#parts;
+    const { hasher, hashes } = index;
+    hasher.hash(view.namespace, view.bytes, view.keyStart, view.keyBytes);
+    hashes.find(hasher.high, hasher.low);
+    return hashes.candidateWith(segments.placeOf(segment, offset)) < 0;
   }
 
   #take(view: RecordView, segment: Segment, offset: number): Promise<void> | undefined {
@@ -284,7 +304,7 @@ export class Compactor {
       return true;
     }
     for (let number = 0; number < own; number++) {
-      const result = this.#parts.source.load(hashes.candidate(number), this.#candidate);
+      const result = this.#parts.source.loadHead(hashes.candidate(number), this.#candidate);
       if (result === LoadResult.cold) return false;
       if (result === LoadResult.found && this.#candidate.isSameKeyAs(view)) {
         index.removeDead(own, view.length, view.kind);
@@ -349,4 +369,10 @@ export class Compactor {
     }
     return isUnused;
   }
+}
+
+/** Nothing in it is known to be alive, and it holds nothing that must be kept for other reasons. */
+function isEmpty(segment: Segment): boolean {
+  const tombstoneBytes = segment.tombstoneBytes + segment.copiedTombstoneBytes;
+  return segment.liveBytes <= 0 && tombstoneBytes === 0 && !segment.isDamaged;
 }

@@ -139,11 +139,12 @@ export class Verifier {
     hashes.find(item.high, item.low);
     const own = hashes.candidateWith(item.place);
     if (own < 0) return false;
-    const loaded = this.#source.load(item.place, this.#own);
+    // Whose records they are is all that matters here.
+    const loaded = this.#source.loadHead(item.place, this.#own);
     if (loaded !== LoadResult.found) return loaded === LoadResult.cold;
     let isUndecided = false;
     for (let number = own + 1; number < hashes.candidates; ) {
-      const result = this.#source.load(hashes.candidate(number), this.#other);
+      const result = this.#source.loadHead(hashes.candidate(number), this.#other);
       if (result === LoadResult.cold) return true;
       if (result === LoadResult.damaged) isUndecided = true;
       if (result === LoadResult.found && this.#other.isSameKeyAs(this.#own)) {
