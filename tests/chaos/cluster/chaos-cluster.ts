@@ -61,6 +61,8 @@ export class ChaosCluster implements AsyncDisposable {
         partitioning: options.partitioning,
         capacityBytes: options.capacityBytes,
         cacheBytes: 8 * 1024 * 1024,
+        // It waits for the metadata server, which may be killed again and again.
+        startMs: 180_000,
         onExit: ({ name, code, signal, lastLines }) => {
           options.onExit(`${name} ended (${signal ?? code}): ${lastLines.slice(-3).join(' | ')}`);
         },
