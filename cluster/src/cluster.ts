@@ -166,8 +166,9 @@ export class Cluster implements AsyncDisposable {
   }
 
   async #startMeta(): Promise<void> {
-    const { host, port, httpPort, replicas, partitioning, leaseMs } = this.#settings;
     const { balance, rangeBytesMax, rangeOperationsMax } = this.#settings;
+    const { host, port, httpPort, replicas, partitioning } = this.#settings;
+    const { leaseMs, repairAfterMs } = this.#settings;
     this.#meta = await this.#host.startMeta({
       dataDir: metaFolder(this.#folder),
       host,
@@ -176,6 +177,7 @@ export class Cluster implements AsyncDisposable {
       replicas,
       partitioning,
       leaseMs,
+      repairAfterMs,
       drivesExpected: DRIVES_EXPECTED,
       ...{ balance, rangeBytesMax, rangeOperationsMax },
     });

@@ -29,6 +29,8 @@ export interface ClusterOptions {
   readonly rangeBytesMax?: number;
   /** Ranges with more reads and writes per second are cut, where that helps. Default: none is. */
   readonly rangeOperationsMax?: number;
+  /** How long a drive may stay away before others get copies of what it held. Default 10 s. */
+  readonly repairAfterMs?: number;
   /** `flush` (default): a write is answered when it is on the device; `os`: when it left the process. */
   readonly durability?: Durability;
   /** Memory that each drive uses to cache values. */
@@ -73,6 +75,7 @@ export interface ClusterSettings {
   readonly balance: 'auto' | 'off';
   readonly rangeBytesMax: number | undefined;
   readonly rangeOperationsMax: number | undefined;
+  readonly repairAfterMs: number | undefined;
   readonly durability: Durability | undefined;
   readonly cacheBytes: number | undefined;
   readonly capacityBytes: number | undefined;
@@ -145,6 +148,7 @@ export function settingsFrom(options: ClusterOptions): ClusterSettings {
     balance: options.balance ?? 'off',
     rangeBytesMax: options.rangeBytesMax,
     rangeOperationsMax: options.rangeOperationsMax,
+    repairAfterMs: options.repairAfterMs,
     durability: options.durability,
     cacheBytes: options.cacheBytes,
     capacityBytes: options.capacityBytes,

@@ -14,6 +14,7 @@ export interface MetaSettings {
   readonly replicas: number;
   readonly partitioning: Partitioning;
   readonly leaseMs: number | undefined;
+  readonly repairAfterMs: number | undefined;
   /** With fewer drives the server does not make the default keyspace by itself. */
   readonly drivesExpected: number;
   readonly balance: 'auto' | 'off';

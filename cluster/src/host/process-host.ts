@@ -58,6 +58,7 @@ export class ProcessHost implements Host {
       replicas: settings.replicas,
       partitioning: settings.partitioning,
       'lease-ms': settings.leaseMs,
+      'repair-after': settings.repairAfterMs,
       'expect-drives': settings.drivesExpected,
       balance: settings.balance,
       'range-size-max': sizeFlag(settings.rangeBytesMax),

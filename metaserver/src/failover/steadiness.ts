@@ -1,12 +1,14 @@
 // Whether a drive that came back may be trusted with copies again: one that was taken out several times
 // within a short while has to stay longer each time, so that a machine that falls and rises does not
-// keep the whole cluster copying.
+// stop the writes of its ranges again and again. Never long: until then its ranges lack a copy.
 
 import type { Clock, DriveId } from '@piton/protocol';
 
-const REMEMBERED_MS = 30 * 60_000;
-const HOLD_OFF_MS_FIRST = 5_000;
-const HOLD_OFF_MS_LONGEST = 10 * 60_000;
+const REMEMBERED_MS = 5 * 60_000;
+/** So many losses cost nothing. */
+const LOSSES_FREE = 2;
+const HOLD_OFF_MS_FIRST = 1_000;
+const HOLD_OFF_MS_LONGEST = 30_000;
 
 interface Record {
   losses: number;
@@ -35,11 +37,11 @@ export class Steadiness {
     if (known !== undefined) known.backAtMs = this.#clock.nowMs();
   }
 
-  /** The first loss costs nothing. */
   isSteady(drive: DriveId): boolean {
     const known = this.#records.get(drive);
-    if (known === undefined || known.losses < 2) return true;
-    const holdOffMs = Math.min(HOLD_OFF_MS_LONGEST, HOLD_OFF_MS_FIRST * 2 ** (known.losses - 2));
+    if (known === undefined || known.losses <= LOSSES_FREE) return true;
+    const growth = 2 ** (known.losses - LOSSES_FREE - 1);
+    const holdOffMs = Math.min(HOLD_OFF_MS_LONGEST, HOLD_OFF_MS_FIRST * growth);
     return this.#clock.nowMs() - known.backAtMs >= holdOffMs;
   }
 }

@@ -4,7 +4,13 @@
 import { limits, Partitioning } from '@piton/protocol';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { BalanceMode } from '../balancer/balancer.ts';
-import { DEFAULT_HTTP_PORT, DEFAULT_LEASE_MS, DEFAULT_PORT, type MetaOptions } from './options.ts';
+import {
+  DEFAULT_HTTP_PORT,
+  DEFAULT_LEASE_MS,
+  DEFAULT_PORT,
+  DEFAULT_REPAIR_AFTER_MS,
+  type MetaOptions,
+} from './options.ts';
 import { version } from './version.ts';
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -26,6 +32,7 @@ interface Flags {
   readonly replicas: number;
   readonly partitioning: Partitioning;
   readonly leaseMs: number;
+  readonly repairAfter: number;
   readonly expectDrives?: number;
   readonly moveRate?: number;
   readonly balance: BalanceMode;
@@ -62,13 +69,16 @@ function wholeNumber(lowest: number, highest: number): (text: string) => number 
 }
 
 /** Milliseconds, or with a unit: 1500, 1500ms, 3s. */
-function parseMs(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*(ms|s)?$/.exec(text);
-  const ms = Number(match?.[1]) * (match?.[2] === 's' ? 1_000 : 1);
-  if (match !== null && Number.isInteger(ms) && ms >= 100 && ms <= 600_000) return ms;
-  throw new InvalidArgumentError(
-    `expected a time from 100ms to 600s, such as 3000 or 3s, got ${JSON.stringify(text)}.`,
-  );
+function time(lowestMs: number, highestMs: number): (text: string) => number {
+  return (text) => {
+    const match = /^(\d+(?:\.\d+)?)\s*(ms|s)?$/.exec(text);
+    const ms = Number(match?.[1]) * (match?.[2] === 's' ? 1_000 : 1);
+    if (match !== null && Number.isInteger(ms) && ms >= lowestMs && ms <= highestMs) return ms;
+    const bounds = `${lowestMs}ms to ${highestMs / 1_000}s`;
+    throw new InvalidArgumentError(
+      `expected a time from ${bounds}, such as 3000 or 3s, got ${JSON.stringify(text)}.`,
+    );
+  };
 }
 
 const SIZES: ReadonlyMap<string, number> = new Map([
@@ -171,8 +181,13 @@ function makeCommand(): Command {
     )
     .addOption(
       new Option('--lease-ms <time>', 'how long a drive may serve without hearing from anyone')
-        .argParser(parseMs)
+        .argParser(time(100, 600_000))
         .default(DEFAULT_LEASE_MS),
+    )
+    .addOption(
+      new Option('--repair-after <time>', 'how long a drive may stay away before others get copies')
+        .argParser(time(0, 86_400_000))
+        .default(DEFAULT_REPAIR_AFTER_MS),
     )
     .addOption(drives)
     .addOption(
@@ -201,6 +216,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       replicas: flags.replicas,
       partitioning: flags.partitioning,
       leaseMs: flags.leaseMs,
+      repairAfterMs: flags.repairAfter,
       drivesExpected: flags.expectDrives,
       moveBytesPerSecond: flags.moveRate,
       balance: flags.balance,

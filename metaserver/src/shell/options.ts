@@ -27,7 +27,7 @@ export interface MetaOptions {
   readonly settleMs?: number | undefined;
   /** How long a step that can be taken back waits for a drive. Default 30 s. */
   readonly patienceMs?: number | undefined;
-  /** Whether drives that do not answer are taken out of their chains. Default false. */
+  /** Whether drives that do not answer are taken out of their chains. Default true. */
   readonly failover?: boolean | undefined;
   /** How long a drive may stay away before others get copies of what it held. Default 10 s. */
   readonly repairAfterMs?: number | undefined;
@@ -167,7 +167,7 @@ export function settingsFrom(options: MetaOptions): MetaSettings {
     drivesExpected: optionalWhole('drivesExpected', drivesExpected, 1, 1_000),
     settleMs: whole('settleMs', options.settleMs, 0, 60_000, SETTLE_MS),
     patienceMs: whole('patienceMs', options.patienceMs, 1, 86_400_000, PATIENCE_MS),
-    failover: options.failover ?? false,
+    failover: options.failover ?? true,
     repairAfterMs: whole(
       'repairAfterMs',
       options.repairAfterMs,

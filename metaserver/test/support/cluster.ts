@@ -33,6 +33,8 @@ export async function withCluster(
     partitioning: Partitioning.range,
     settleMs: 20,
     patienceMs: 300,
+    // Fake drives send no heartbeats by themselves.
+    failover: false,
     ...(driveCount > 0 ? { drivesExpected: driveCount } : {}),
     ...options,
   };
