@@ -2,7 +2,7 @@
 // that Node keeps for such hooks.
 
 import type { InitializeHook, LoadHook } from 'node:module';
-import { type Bug, changedText } from './registry.ts';
+import { type Bug, changedText } from './bug.ts';
 
 let bug: Bug | undefined;
 

@@ -8,13 +8,13 @@ export interface SimOptions {
   readonly seeds: number;
   readonly from: number;
   /** Exactly this one. */
-  readonly seed?: number;
-  readonly faults?: FaultName[];
+  readonly seed?: number | undefined;
+  readonly faults?: readonly FaultName[];
   readonly ops?: number;
   readonly jobs: number;
   readonly json?: true;
   readonly log?: true;
-  readonly bug?: string;
+  readonly bug?: string | undefined;
   readonly bugs?: true;
 }
 

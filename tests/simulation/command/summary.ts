@@ -4,6 +4,24 @@ import Table from 'cli-table3';
 import { FAULT_NAMES } from '../faults/registry.ts';
 import type { SeedResult } from '../seed/result.ts';
 
+const NO_LINES = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
+};
+
 export class Summary {
   readonly #startedMs = performance.now();
   #seeds = 0;
@@ -50,7 +68,11 @@ export class Summary {
   }
 
   toText(): string {
-    const table = new Table({ style: { head: [], border: [] }, colAligns: ['left', 'right'] });
+    const table = new Table({
+      chars: NO_LINES,
+      style: { head: [], border: [], 'padding-left': 0, compact: true },
+      colAligns: ['left', 'right'],
+    });
     table.push(
       ['seeds', String(this.#seeds)],
       ['operations', String(this.#operations)],
