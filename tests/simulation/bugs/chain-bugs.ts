@@ -41,8 +41,8 @@ export const CHAIN_BUGS: readonly Bug[] = [
     name: 'answer-before-the-acknowledgement',
     what: 'a head commits and answers without the members behind it',
     file: COMMIT,
-    find: 'replica.role.successor === undefined ? replica.last : replica.acknowledged',
-    replace: 'replica.last',
+    find: 'successor === undefined ? replica.last : replica.acknowledged;',
+    replace: 'true ? replica.last : 0;',
   },
   {
     name: 'treat-a-retry-as-new',
@@ -69,8 +69,8 @@ export const CHAIN_BUGS: readonly Bug[] = [
     name: 'reuse-a-sequence-after-a-crash',
     what: 'a checkpoint taken before the chain has agreed forgets what was replayed',
     file: RECOVERY,
-    find: 'else list.push({ record: kept, place }); return true;',
-    replace: 'else list.push({ record: kept, place });\n return false;',
+    find: 'list.push({ record: kept, place, era }); return true;',
+    replace: 'list.push({ record: kept, place, era }); return false;',
   },
   {
     name: 'keep-the-torn-tail',
