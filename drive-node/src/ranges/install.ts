@@ -161,9 +161,13 @@ export class Installer {
     this.#releaseWaiters(copy);
   }
 
-  /** The chain went on without this copy: it is not complete any more. */
+  /**
+   * The chain went on without this copy: it is not complete any more. Whatever it has, committed or not,
+   * has its number and epoch for itself: a head that had lost such a write gave its number away only when
+   * it had agreed with this member, or under a later epoch.
+   */
   async #lapse(replica: Replica, record: RangeRecord): Promise<void> {
-    const keptMark = replica.committed;
+    const keptMark = replica.last;
     await this.#parts.keeper.put(replica, record, { isComplete: false, keptMark });
     replica.isComplete = false;
     replica.keptMark = keptMark;

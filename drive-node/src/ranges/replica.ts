@@ -56,8 +56,8 @@ export class Replica {
   isListed = true;
   /**
    * Of a copy that is not complete, when it has data from before: a record of it with a version up to here
-   * is the same as one of the chain with the same key, version and epoch. It is never above what was
-   * committed by the whole chain of its time, or on the device of the tail that copied it.
+   * is the same as one of the chain with the same key, version and epoch. It is never above what this copy
+   * had when it was complete, or what was on the device of the tail when a copy to here began.
    */
   keptMark: number | undefined;
   /** Of the right half of a split: the last sequence before the cut, whatever came since. */
