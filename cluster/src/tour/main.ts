@@ -8,10 +8,12 @@ const HELP = `Usage: npm run demo -- [options]
 
 Starts a metadata server and four drives as processes on this machine, with three copies of every
 key, and shows on real data (135,000 cities from GeoNames, CC BY 4.0) what Piton does: load, read,
-scan, split and move ranges under load, kill a drive with SIGKILL, and verify every record again.
+scan, split and move ranges under load, kill a drive with SIGKILL for good, and verify every record
+again.
 
 Options:
   --records N   only N records (default: all)
+  --victim ID   the drive that is killed: drive-1 to drive-4 (default: one by chance)
   --json        print the last line only
   --help        this text
 
@@ -20,6 +22,7 @@ The last line is a JSON object; the exit code is 0 only when nothing was lost.
 
 interface Arguments {
   readonly records: number | undefined;
+  readonly victim: string | undefined;
   readonly json: boolean;
 }
 
@@ -31,17 +34,21 @@ function readArguments(argv: string[]): Arguments | undefined {
     args: argv,
     options: {
       records: { type: 'string' },
+      victim: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return undefined;
-  const { records, json } = values;
-  if (records === undefined) return { records: undefined, json };
+  const { records, victim, json } = values;
+  if (victim !== undefined && !/^drive-[1-4]$/.test(victim)) {
+    throw new TypeError(`--victim: expected drive-1 to drive-4, got "${victim}"`);
+  }
+  if (records === undefined) return { records: undefined, victim, json };
   if (!/^\d+$/.test(records) || Number(records) < RECORDS_MIN) {
     throw new TypeError(`--records: expected a whole number from ${RECORDS_MIN}, got "${records}"`);
   }
-  return { records: Number(records), json };
+  return { records: Number(records), victim, json };
 }
 
 /** Aborts at the first signal; the second one ends the process as it is. */
@@ -71,7 +78,11 @@ async function main(argv: string[]): Promise<number> {
   const narrator = new Narrator(process.stdout, given.json);
   const signal = stopSignal();
   try {
-    const result = await runTour(narrator, given.records, signal);
+    const result = await runTour(
+      narrator,
+      { recordCount: given.records, victim: given.victim },
+      signal,
+    );
     narrator.result(result);
     return result.ok ? 0 : 1;
   } catch (error) {

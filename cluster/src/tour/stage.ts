@@ -21,6 +21,8 @@ export interface Findings {
   splits: number;
   moves: number;
   kills: number;
+  /** From the kill of a drive until every range was read and written again. */
+  failoverMs: number;
   slowestMs: number;
 }
 
@@ -48,6 +50,7 @@ export function noFindings(): Findings {
     splits: 0,
     moves: 0,
     kills: 0,
+    failoverMs: 0,
     slowestMs: 0,
   };
 }

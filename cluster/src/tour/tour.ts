@@ -1,4 +1,4 @@
-// The tour: a cluster from nothing to a crash and back, on real data, in about a minute.
+// The tour: a cluster from nothing through the loss of a drive, on real data, in about a minute.
 
 import { KVClient } from '@piton/sdk';
 import { type Cluster, startCluster } from '../cluster.ts';
@@ -14,8 +14,15 @@ import { Workload } from './workload.ts';
 
 const DRIVES = 4;
 const REPLICAS = 3;
-/** Far above what a restart of a drive takes: a call waits for it instead of failing. */
+/** Far above what a fail-over takes: a call waits for it instead of failing. */
 const CALL_MS = 30_000;
+
+export interface TourOptions {
+  /** Undefined: all. */
+  readonly recordCount: number | undefined;
+  /** The drive that is killed; undefined: one by chance. */
+  readonly victim: string | undefined;
+}
 
 export interface TourResult extends Findings {
   readonly ok: boolean;
@@ -43,7 +50,7 @@ async function start(narrator: Narrator): Promise<Cluster> {
   return cluster;
 }
 
-async function runSteps(stage: Stage): Promise<void> {
+async function runSteps(stage: Stage, victim: string | undefined): Promise<void> {
   await load(stage);
   await readAll(stage);
   await scanCountry(stage);
@@ -51,7 +58,7 @@ async function runSteps(stage: Stage): Promise<void> {
   workload.start();
   try {
     await changeLayout(stage, workload);
-    await crash(stage, workload);
+    await crash(stage, workload, victim);
   } finally {
     reportWork(stage, await workload.stop());
   }
@@ -86,7 +93,7 @@ function aborted(signal: AbortSignal): Promise<never> {
 /** Runs the whole tour. Whatever happens, the cluster that it started is stopped. */
 export async function runTour(
   narrator: Narrator,
-  recordCount: number | undefined,
+  { recordCount, victim }: TourOptions,
   signal: AbortSignal,
 ): Promise<TourResult> {
   const startedAt = performance.now();
@@ -101,6 +108,6 @@ export async function runTour(
   });
   const ledger = new Ledger(records);
   const stage: Stage = { cluster, kv, admin, records, ledger, narrator, findings: noFindings() };
-  await Promise.race([runSteps(stage), aborted(signal)]);
+  await Promise.race([runSteps(stage, victim), aborted(signal)]);
   return resultOf(stage, startedAt);
 }
