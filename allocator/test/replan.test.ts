@@ -61,6 +61,25 @@ test('a drive sheds another copy when the first choice has its other copy where 
   assert.is(result.moves.length, 2);
 });
 
+test('where only tails move, the heads stay, and so the reads go with what moves', () => {
+  const ranges = rangesFrom(
+    [0, 1, 2, 3].map((i) => ({
+      ...{ start: `${i}`, end: `${i + 1}`, bytes: 1e9 },
+      ...{ readBps: 10e6, writeBps: 1e6 },
+    })),
+  );
+  const chains = [0, 1, 2, 3].map(() => ['d1', 'd2']);
+  const input = { ranges, drives: driveList(3) };
+  const options = { replicas: 2, isBalancing: true, threshold: 0.05 };
+  const result = replan(input, chains, { ...options, isMovingTailsOnly: true });
+  assert.ok(result.moves.length > 0);
+  for (const { copy, from } of result.moves) {
+    assert.ok(copy >= ranges.count, 'a tail');
+    assert.is(result.drives[from]?.id, 'd2');
+  }
+  assert.ok(result.after[1]![1]! < 44e6);
+});
+
 test('a valid placement stays as it is', () => {
   const ranges = rows([
     [1e12, 1e6],

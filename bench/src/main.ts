@@ -15,6 +15,8 @@ const measurers: Record<SectionName, (options: BenchOptions) => Promise<Section>
   storage: async (options) => (await import('./sections/storage.ts')).compareStorage(options),
   redis: async (options) => (await import('./sections/against-redis.ts')).compareWithRedis(options),
   replicas: async (options) => (await import('./sections/replicas.ts')).compareReplicas(options),
+  elastic: async (options) => (await import('./sections/elastic.ts')).measureElasticity(options),
+  rebalance: async (options) => (await import('./sections/rebalance.ts')).measureRebalance(options),
 };
 
 function parseSections(text: string): SectionName[] {
@@ -96,10 +98,15 @@ async function run(flags: Flags): Promise<void> {
 }
 
 const program = new Command('bench')
-  .description('Measures Piton: parts alone, storage alone, end to end against Redis, copies.')
-  .option('--only <sections>', 'some of micro,storage,redis,replicas', parseSections, [
-    ...Object.values(SectionName),
-  ])
+  .description(
+    'Measures Piton: parts alone, storage alone, end to end against Redis, copies, changes of the layout.',
+  )
+  .option(
+    '--only <sections>',
+    'some of micro,storage,redis,replicas,elastic,rebalance',
+    parseSections,
+    [...Object.values(SectionName)],
+  )
   .option('--quick', 'short and inexact: to see that everything runs', false)
   .option('--rounds <n>', 'alternations; figures are medians over them (5)', parseNumber)
   .option('--round-ms <ms>', 'length of one measurement (1500)', parseNumber)

@@ -5,6 +5,8 @@ export const SectionName = {
   storage: 'storage',
   redis: 'redis',
   replicas: 'replicas',
+  elastic: 'elastic',
+  rebalance: 'rebalance',
 } as const;
 export type SectionName = (typeof SectionName)[keyof typeof SectionName];
 

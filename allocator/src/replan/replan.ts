@@ -9,6 +9,7 @@ import { usableCapacity } from '../model/drives.ts';
 import { demandOf } from '../plan/demand.ts';
 import { countEntries } from '../plan/plan.ts';
 import type { PlanInput } from '../plan/types.ts';
+import { clusterDrives } from './cluster-drives.ts';
 import { chooseToShed, shedBound } from './shed.ts';
 import { type ClusterDrive, ClusterState } from './state.ts';
 import { type CopyMove, type MoveReason, type OrderedMove, orderMoves } from './waves.ts';
@@ -22,6 +23,11 @@ export interface ReplanOptions {
   /** Share of capacity: overloads are relieved that far below the limit, and balance tolerates that much above the mean. */
   readonly threshold?: number;
   readonly isShrinking?: boolean;
+  /**
+   * Only tails are moved to relieve drives: for clusters in which a copy that comes becomes the tail, and
+   * the tail serves the reads. What must move (drained drives, shared zones) moves whatever its place.
+   */
+  readonly isMovingTailsOnly?: boolean;
   readonly moveBytesMax?: number;
   readonly movesMax?: number;
   readonly movesPerDrive?: number;
@@ -43,31 +49,6 @@ export interface Replan {
   readonly unsolved: readonly string[];
   readonly before: readonly (readonly number[])[];
   readonly after: readonly (readonly number[])[];
-}
-
-function clusterDrives(
-  input: PlanInput,
-  headroom: readonly number[],
-  known: Set<string>,
-): ClusterDrive[] {
-  const drives: ClusterDrive[] = input.drives.drives.map((drive) => ({
-    id: drive.id,
-    zone: drive.zone,
-    capacity: drive.capacity,
-    usable: Array.from(usableCapacity(drive.capacity, headroom)),
-    cost: drive.cost,
-    isOpen: drive.state !== 'drain',
-  }));
-  const listed = new Set(drives.map((drive) => drive.id));
-  for (const id of known) {
-    if (listed.has(id)) continue;
-    const type = input.drives.types.find((candidate) => id.startsWith(`${candidate.model}-`));
-    const zone = /-(z[0-9]+)-[0-9]+$/.exec(id)?.[1] ?? type?.zone ?? '';
-    const capacity = type?.capacity ?? input.drives.resources.map(() => 0);
-    const usable = Array.from(usableCapacity(capacity, headroom));
-    drives.push({ id, zone, capacity, usable, cost: type?.cost ?? 0, isOpen: type !== undefined });
-  }
-  return drives;
 }
 
 /** Choices of what a drive sheds; one is enough unless drives of the other copies are in the way. */
@@ -303,7 +284,15 @@ class Replanner {
       drive.isOpen && this.#excess(d).some((value) => value > 0) ? [d] : [],
     );
     over.sort((a, b) => state.fill(b) - state.fill(a) || a - b);
-    for (const d of over) this.#relieveDrive(d, lists[d]!);
+    for (const d of over) this.#relieveDrive(d, this.#movable(lists[d]!));
+  }
+
+  #movable(copies: number[]): number[] {
+    if (this.#options.isMovingTailsOnly !== true) return copies;
+    const { count } = this.#state;
+    return copies.filter(
+      (copy) => Math.floor(copy / count) === this.#state.wanted(copy % count) - 1,
+    );
   }
 
   #relieveDrive(d: number, copies: number[]): void {

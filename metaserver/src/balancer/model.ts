@@ -9,7 +9,7 @@
 // belongs to the repair, what is on one that is drained belongs to the drain.
 
 import { type DriveSet, type RangeRow, rangesFrom } from '@piton/allocator';
-import { type DriveId, MemberState, type RangeRecord } from '@piton/protocol';
+import { type DriveId, MemberState, type RangeRecord, tailOf } from '@piton/protocol';
 import type { RangeLoad } from '../members/statistics.ts';
 import {
   copyBytes,
@@ -24,6 +24,8 @@ import { HEADROOM } from './targets.ts';
 const COPY_BYTES = 64 * 1_024;
 /** Below this work per drive, as bytes per second, only bytes are levelled: 64 operations a second. */
 const WORK_MIN = 64 * OPERATION_BYTES;
+/** With more than this part of the reads at the tails, all are planned there. */
+const TAIL_SHARE = 0.8;
 /** The threshold of the allocator for which the shares are scaled. */
 export const THRESHOLD: number = 0.015;
 /** Fuller than this the scaled drives never are on average. */
@@ -43,6 +45,8 @@ export interface Model {
   /** What each drive holds and does when all are level, in the order of `figures`. */
   readonly means: readonly [bytes: readonly number[], work: readonly number[]];
   readonly zoned: boolean;
+  /** Where reads are served: at the tails, or by all copies alike. */
+  readonly reads: 'tail' | 'shared';
   readonly figures: readonly DriveFigures[];
   /** Drives of the serving copies of each range that are in the model. */
   readonly chains: readonly (readonly DriveId[])[];
@@ -113,7 +117,26 @@ export function modelOf(sources: PictureSources, loadOf: LoadOf): Model {
     chains.reduce((most, chain) => Math.max(most, chain.length), 0),
   );
   const means = meansOf(figures, rows);
-  return { records, bytes, ranges: rangesFrom(rows), means, zoned, figures, chains };
+  const reads = readsOf(sources, records);
+  return { records, bytes, ranges: rangesFrom(rows), means, zoned, reads, figures, chains };
+}
+
+/** What the clients do is what counts: newer ones spread their reads, older ones ask the tail. */
+function readsOf(
+  { statistics }: PictureSources,
+  records: readonly RangeRecord[],
+): 'tail' | 'shared' {
+  let atTails = 0;
+  let all = 0;
+  for (const record of records) {
+    const tail = tailOf(record);
+    for (const { drive } of record.chain) {
+      const { readsPerSecond } = statistics.on(drive, record.id);
+      all += readsPerSecond;
+      if (drive === tail) atTails += readsPerSecond;
+    }
+  }
+  return all > 0 && atTails > TAIL_SHARE * all ? 'tail' : 'shared';
 }
 
 /** A cluster that does next to nothing is not moved about for how it does it. */

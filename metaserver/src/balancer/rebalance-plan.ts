@@ -6,7 +6,7 @@
 // the other, and the best is taken, work counting more: who has the bytes matters only when they no longer fit.
 // A plan that gains little for what it moves is no plan: a cluster near its level is left alone.
 
-import { type MoveReason, type Replan, type ReplanOptions, replan } from '@piton/allocator';
+import { type MoveReason, type Replan, replan } from '@piton/allocator';
 import type { DriveId, RangeId } from '@piton/protocol';
 import {
   type Bands,
@@ -98,7 +98,6 @@ export function viewOf(plan: RebalancePlan, operation: number | null): Rebalance
 }
 
 const MOVES_MAX = 10_000;
-const AS_THEY_ARE: ReplanOptions = { replicas: 1, reads: 'shared' };
 
 type Loads = readonly (readonly number[])[];
 
@@ -109,11 +108,10 @@ export function planRebalance(sources: PictureSources, loadOf: LoadOf): Rebalanc
     const note = 'there are not two drives that are up and take ranges, or there is no range';
     return unmoved(model, before, [note]);
   }
-  const forced = replan(
-    { ranges: model.ranges, drives: realLimits(model) },
-    model.chains,
-    AS_THEY_ARE,
-  );
+  const forced = replan({ ranges: model.ranges, drives: realLimits(model) }, model.chains, {
+    replicas: 1,
+    reads: model.reads,
+  });
   const isForced = forced.moves.length > 0;
   const result = isForced ? forced : bestLevel(model);
   const balance = balances(model, before, result.after);
@@ -143,7 +141,10 @@ export function planRebalance(sources: PictureSources, loadOf: LoadOf): Rebalanc
 
 function level(model: Model, bands: Bands): Replan {
   return replan({ ranges: model.ranges, drives: scaledShares(model, bands) }, model.chains, {
-    ...AS_THEY_ARE,
+    replicas: 1,
+    reads: model.reads,
+    // A copy that comes stands at the tail.
+    isMovingTailsOnly: model.reads === 'tail',
     isBalancing: true,
     threshold: THRESHOLD,
     movesMax: MOVES_MAX,
@@ -210,15 +211,17 @@ function unmoved(model: Model, loads: Loads, notes: readonly string[]): Rebalanc
 }
 
 /** Loads per resource and drive, as the allocator counts them. */
-function loadsOf({ ranges, chains, figures }: Model): number[][] {
+function loadsOf({ ranges, chains, figures, reads }: Model): number[][] {
   const numberOf = new Map(figures.map(({ id }, number) => [id, number]));
   const loads = [figures.map(() => 0), figures.map(() => 0)];
   chains.forEach((chain, position) => {
-    const reads = Math.ceil((ranges.readBps[position] as number) / chain.length);
-    const work = reads + (ranges.writeBps[position] as number);
-    const demands = [ranges.bytes[position] as number, work];
+    const read = ranges.readBps[position] as number;
+    const written = ranges.writeBps[position] as number;
+    const shared = reads === 'shared' ? Math.ceil(read / chain.length) : 0;
     for (const drive of chain) {
       const number = numberOf.get(drive) as number;
+      const atTail = reads === 'tail' && drive === chain.at(-1) ? read : 0;
+      const demands = [ranges.bytes[position] as number, written + shared + atTail];
       demands.forEach((demand, r) => {
         const load = loads[r] as number[];
         load[number] = (load[number] as number) + demand;
