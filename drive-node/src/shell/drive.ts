@@ -26,7 +26,7 @@ import { DataFolder } from './folder/data-folder.ts';
 import { type Identity, IdentityBook, identityFor, nextIncarnation } from './folder/identity.ts';
 import type { Ranges } from './host.ts';
 import { refuseUnknown } from './membership/commands.ts';
-import { Lease } from './membership/lease.ts';
+import { Lease, type LeaseView } from './membership/lease.ts';
 import { Membership, sendSyncFinished } from './membership/membership.ts';
 import { Renewal } from './membership/renewal.ts';
 import { Witness } from './membership/witness.ts';
@@ -46,6 +46,8 @@ export interface Drive {
   readonly id: DriveId;
   /** HOST:PORT under which others reach this drive. */
   readonly address: string;
+  /** What the drive may do now, and under which number; for simulations, which ask all the time. */
+  readonly lease: LeaseView;
   statistics(): DriveStatistics;
   /** Finishes what was begun, saves the indexes, lets go of the folder. May be called again. */
   stop(): Promise<void>;
@@ -125,6 +127,10 @@ class RunningDrive implements Drive {
 
   get address(): string {
     return this.#address;
+  }
+
+  get lease(): LeaseView {
+    return this.#lease;
   }
 
   async start(): Promise<void> {

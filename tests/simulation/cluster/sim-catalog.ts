@@ -26,6 +26,10 @@ export class CatalogDevice {
     this.#random = random;
   }
 
+  watch(listener: (news: CatalogNews) => void): void {
+    this.#content.watch(listener);
+  }
+
   /** The catalog as the next process sees it; the one before it is dead. */
   openFor(clock: Clock): Catalog {
     void this.#open?.close();

@@ -1,6 +1,6 @@
 // The machine of the metadata server: its catalog outlives the process.
 
-import { type Meta, type MetaOptions, startMeta } from '@piton/metaserver';
+import { type CatalogNews, type Meta, type MetaOptions, startMeta } from '@piton/metaserver';
 import type { Partitioning, SimWorld } from '@piton/protocol';
 import type { LogBook } from './log-book.ts';
 import { CatalogDevice } from './sim-catalog.ts';
@@ -31,6 +31,16 @@ export class SimMeta {
     this.#shape = shape;
     this.#log = log;
     this.#device = new CatalogDevice(() => world.random());
+  }
+
+  /** The one of this life; undefined until it serves. */
+  get meta(): Meta | undefined {
+    return this.#meta;
+  }
+
+  /** Tells of what becomes durable in the catalog, through all lives. */
+  watchCatalog(listener: (news: CatalogNews) => void): void {
+    this.#device.watch(listener);
   }
 
   get isUp(): boolean {

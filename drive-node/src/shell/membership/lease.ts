@@ -30,7 +30,15 @@ import {
 } from '@piton/protocol';
 import type { LeaseHolder } from '../host.ts';
 
-export class Lease implements LeaseHolder {
+/** The lease as others may look at it. */
+export interface LeaseView {
+  /** 0: there is none. Infinite for a drive that is its own only witness. */
+  readonly msLeft: number;
+  /** Undefined: the drive has to register first. */
+  readonly fence: Fence | undefined;
+}
+
+export class Lease implements LeaseHolder, LeaseView {
   readonly #clock: Clock;
   /** When what each witness granted ends. */
   readonly #grants: Map<WitnessName, number> = new Map();
@@ -62,7 +70,6 @@ export class Lease implements LeaseHolder {
     return this.#wasValid;
   }
 
-  /** What is left; 0: there is none. Infinite for a drive that is its own only witness. */
   get msLeft(): number {
     return Math.max(0, this.#endMs - this.#clock.nowMs());
   }
