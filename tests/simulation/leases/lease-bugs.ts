@@ -1,7 +1,7 @@
-// Deliberate bugs of leases and fences (see bugs/registry.ts for what such a bug is). The runs that watch
+// Deliberate bugs of leases and fences (see bugs/bug.ts for what such a bug is). The runs that watch
 // leases have to find every one of them.
 
-import type { Bug } from '../bugs/registry.ts';
+import type { Bug } from '../bugs/bug.ts';
 
 const RENEWAL = 'drive-node/dist/src/shell/membership/renewal.js';
 const WITNESS = 'drive-node/dist/src/shell/membership/witness.js';
@@ -79,7 +79,7 @@ export const LEASE_BUGS: readonly Bug[] = [
     name: 'set-confirmed-early',
     what: 'a drive says that a set counts before it does',
     file: RENEWAL,
-    find: 'if (lease.generation >= set.generation)\n            return lease.generation;',
+    find: 'if (lease.generation >= set.generation) return lease.generation;',
     replace: 'return set.generation;',
   },
 ];

@@ -4,12 +4,16 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { changedText } from '../../simulation/bugs/bug.ts';
 import { LEASE_BUGS } from '../../simulation/leases/lease-bugs.ts';
 import { type LeaseResult, runLeaseSeed } from '../../simulation/leases/run-lease-seed.ts';
 import { deadline } from '../deadline.ts';
+import { ROOT } from '../tidy/sources.ts';
 
 const test = suite('leases under chaos');
 const SEEDS = 9;
@@ -42,6 +46,13 @@ test(
     assert.ok(leased > 40 * SEEDS, `only ${leased} leases' time with a lease`);
   }),
 );
+
+test('every deliberate bug fits the code', () => {
+  for (const bug of LEASE_BUGS) {
+    const text = readFileSync(join(ROOT, bug.file), 'utf8');
+    assert.is.not(changedText(text, bug), text);
+  }
+});
 
 for (const { name, what } of LEASE_BUGS) {
   const from = FOUND_AT[name];
