@@ -117,7 +117,18 @@ export class Detector {
     this.#tickedAtMs = nowMs;
     // What came in during a pause of our own may still wait to be read.
     if (lateMs > leaseMs / ASKS_PER_LEASE) this.#countFromMs = nowMs;
-    for (const drive of watched()) this.#look(drive, nowMs);
+    const isWatched = new Set(watched());
+    for (const drive of isWatched) this.#look(drive, nowMs);
+    for (const [drive, watch] of this.#watches) {
+      if (!isWatched.has(drive)) this.#lookAgain(drive, watch, nowMs);
+    }
+  }
+
+  /** What it held is elsewhere by now: nothing is taken from it any more, but it may be heard again. */
+  #lookAgain(drive: DriveId, watch: Watch, nowMs: number): void {
+    if (watch.condition === Condition.heard || watch.condition === Condition.lost) return;
+    const { silentMs, limitMs } = this.#silenceOf(drive, nowMs);
+    if (silentMs < limitMs) settle(watch);
   }
 
   #look(drive: DriveId, nowMs: number): void {

@@ -20,12 +20,13 @@ class Scene {
   readonly suspected: number[] = [];
   heardMsAgo: () => number | undefined = () => undefined;
   isSilent = false;
+  isWatched = true;
   readonly detector = new Detector({
     clock: this.clock,
     drives: this.drives,
     leaseMs: LEASE_MS,
     startGraceMs: GRACE_MS,
-    watched: () => [D],
+    watched: () => (this.isWatched ? [D] : []),
     heardOf: async () => this.heardMsAgo(),
     suspected: () => this.suspected.push(Math.round(this.clock.nowMs())),
     lost: () => this.lost.push(Math.round(this.clock.nowMs())),
@@ -175,6 +176,23 @@ test('who came back before it was removed is given more time the next time', asy
   assert.equal(scene.suspected, []);
   await scene.pass(700);
   assert.is(scene.suspected.length, 1);
+});
+
+test('a suspected drive whose ranges were moved away is trusted again when it is heard', async () => {
+  const scene = new Scene();
+  scene.heardMsAgo = () => 0;
+  scene.connect();
+  await scene.pass(10_000);
+  scene.isSilent = true;
+  await scene.pass(3_000);
+  assert.is(scene.detector.conditionOf(D), Condition.unreachable);
+  scene.isWatched = false;
+  await scene.pass(3_000);
+  assert.is(scene.detector.conditionOf(D), Condition.unreachable);
+  scene.isSilent = false;
+  await scene.pass(3_000);
+  assert.is(scene.detector.conditionOf(D), Condition.heard);
+  assert.equal(scene.lost, []);
 });
 
 test.run();
