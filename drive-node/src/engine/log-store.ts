@@ -212,7 +212,8 @@ export class LogStore implements Store {
   }
 
   statistics(): StoreStatistics {
-    const { segments, index, cache, space, writer, keyIndex, reader, compactor } = this.#parts;
+    const { segments, index, cache, values, space } = this.#parts;
+    const { writer, keyIndex, reader, compactor } = this.#parts;
     let liveBytes = 0;
     for (const segment of segments.all()) liveBytes += Math.max(0, segment.liveBytes);
     return {
@@ -221,7 +222,7 @@ export class LogStore implements Store {
       liveBytes,
       capacityBytes: space.capacityBytes,
       indexBytes: index.hashes.bytes,
-      cacheBytes: cache.bytes,
+      cacheBytes: cache.bytes + values.bytes,
       unflushedBytes: writer.appendedPosition - writer.durablePosition,
       keyIndexLagBytes: Math.max(0, writer.appendedPosition - keyIndex.filledPosition),
       compactedBytes: compactor.compactedBytes,
@@ -312,6 +313,7 @@ export class LogStore implements Store {
       epoch: view.epoch,
       valueTag: view.valueTag,
       value: view.value,
+      isStable: view.isStable,
       era: view.drops,
     } as StoredRecord;
   }

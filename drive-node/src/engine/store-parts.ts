@@ -8,7 +8,9 @@ import type { Clock } from '@piton/protocol';
 import { BlockCache } from './cache/block-cache.ts';
 import type { BlockLoader } from './cache/block-loader.ts';
 import { ColdReader } from './cache/cold-reader.ts';
+import { keepWritten } from './cache/keep-written.ts';
 import { RecordSource } from './cache/record-source.ts';
+import { ValueCache } from './cache/value-cache.ts';
 import type { Disk } from './disk/disk.ts';
 import { LOG_FOLDER_NAME, type StoreFolder } from './disk/folder.ts';
 import type { HashIndex } from './index/hash-index.ts';
@@ -17,7 +19,6 @@ import { RecordIndex } from './index/record-index.ts';
 import { KeyFiller } from './keys/key-filler.ts';
 import type { KeyIndex } from './keys/key-index.ts';
 import { Overlay } from './keys/overlay.ts';
-import type { LogGroup } from './log/log-group.ts';
 import { LogWriter } from './log/log-writer.ts';
 import type { Segment } from './log/segment.ts';
 import type { SegmentTable } from './log/segment-table.ts';
@@ -29,6 +30,9 @@ import { CheckpointKeeper } from './upkeep/checkpoint-keeper.ts';
 import { Compactor } from './upkeep/compactor.ts';
 import { DropSweeper } from './upkeep/drop-sweeper.ts';
 import { Verifier } from './upkeep/verifier.ts';
+
+/** Part of the memory for cached data that large values may take. */
+const LARGE_VALUES_SHARE = 1 / 3;
 
 export type ProgressListener = (failure?: StoreError) => void;
 
@@ -50,6 +54,7 @@ export interface StoreCore extends CoreOptions {
   readonly unapplied: UnappliedRecords;
   readonly index: RecordIndex;
   readonly cache: BlockCache;
+  readonly values: ValueCache;
   readonly loader: BlockLoader;
   readonly source: RecordSource;
   readonly reader: ColdReader;
@@ -92,10 +97,12 @@ export interface StoreParts extends StoreCore {
 
 export function makeCore(options: CoreOptions): StoreCore {
   const { clock, disk, segments, facts, hashes, keyIndex, folder } = options;
-  const cache = new BlockCache(options.cacheBytes, segments.segmentBytes);
+  const valuesBytes = Math.floor(options.cacheBytes * LARGE_VALUES_SHARE);
+  const cache = new BlockCache(options.cacheBytes - valuesBytes, segments.segmentBytes);
+  const values = new ValueCache(valuesBytes);
   const loader = options.openBlockLoader(cache.arena);
   const reader = new ColdReader(clock, cache, loader);
-  const source = new RecordSource(disk, segments, cache, reader);
+  const source = new RecordSource(disk, segments, cache, values, reader);
   const hasher = new KeyHasher(folder.geometry.seedHigh, folder.geometry.seedLow);
   const index = new RecordIndex(hashes, hasher, segments, source, facts);
   const verifier = new Verifier(clock, index, source, cache.readsMax);
@@ -106,7 +113,7 @@ export function makeCore(options: CoreOptions): StoreCore {
   const logEnd: LogEnd = { writer: undefined };
   const flushLog = (position: number): Promise<void> => flushUpTo(logEnd, position);
   const filler = new KeyFiller({ clock, overlay, keyIndex, unapplied, flushLog, filled });
-  const reading = { cache, loader, reader, source, index, verifier };
+  const reading = { cache, values, loader, reader, source, index, verifier };
   return { ...options, ...reading, overlay, unapplied, listeners, logEnd, filler };
 }
 
@@ -119,7 +126,7 @@ export function finishParts(core: StoreCore, options: FinishOptions): StoreParts
       folder: `${directory}/${LOG_FOLDER_NAME}`,
       clock,
       segments,
-      written: (group) => cacheGroup(core, group),
+      written: (group) => keepWritten(group, core.cache, core.values, segments),
       progress: (failure) => {
         tell(core.listeners, failure);
         if (failure !== undefined) return;
@@ -176,11 +183,6 @@ async function flushUpTo({ writer }: LogEnd, position: number): Promise<void> {
 
 function tell(listeners: readonly ProgressListener[], failure?: StoreError): void {
   for (const listener of listeners) listener(failure);
-}
-
-/** Large records would push everything else out: they are not cached when they are written. */
-function cacheGroup(core: StoreCore, group: LogGroup): void {
-  core.cache.addWritten(group.segment, group.start, group.bytes.subarray(0, group.length));
 }
 
 /** Lets go of everything in order. With `saves`: nothing is left to replay. */

@@ -73,8 +73,12 @@ export interface KeyHash {
   readonly low: number;
 }
 
-/** What a read finds. `value` is only valid until the next turn of the event loop: copy to keep. */
+/**
+ * What a read finds. `value` is only valid until the next turn of the event loop, copy to keep;
+ * unless it `isStable`: then nobody writes to it any more.
+ */
 export interface FoundRecord {
+  readonly isStable?: boolean;
   readonly sequence: Sequence;
   readonly epoch: Epoch;
   readonly valueTag: number;
@@ -183,7 +187,8 @@ export interface Store {
   onProgress(listener: (failure?: StoreError) => void): void;
 
   /**
-   * Puts a record at the end of the log; copies key and value. With `flush` the group that carries
+   * Puts a record at the end of the log; copies the key, and a value of less than 16 KiB. A larger one
+   * is kept as it is and must not change any more. With `flush` the group that carries
    * it is flushed. Throws StoreError: `no-space` (tombstones have a reserve and still pass),
    * `busy` (too many bytes wait for the device), `flush-failed`, `closed`.
    */

@@ -156,7 +156,7 @@ export class Reads {
     }
     counters.readBytes += found.value.length;
     const value = request.code === OperationCode.has ? EMPTY : found.value;
-    replies.found(request, found.sequence, found.valueTag, value);
+    replies.found(request, found.sequence, found.valueTag, value, found.isStable === true);
   }
 
   #refuseFor(request: ReadRequest, error: unknown): void {

@@ -61,10 +61,19 @@ export class Replies {
     return true;
   }
 
-  /** Answers with what a read found. The value may be a view: it is copied before the turn ends. */
-  found(waiter: Waiter, version: number, valueTag: number, value: Uint8Array): void {
+  /**
+   * Answers with what a read found. A value that is not stable is a view of memory that will be used
+   * again: it is copied now.
+   */
+  found(
+    waiter: Waiter,
+    version: number,
+    valueTag: number,
+    value: Uint8Array,
+    isStable: boolean,
+  ): void {
     const outbox = this.#finish(waiter);
-    outbox?.writer.add(waiter.operationId, Status.ok, 1, version, valueTag, value, false);
+    outbox?.writer.add(waiter.operationId, Status.ok, 1, version, valueTag, value, isStable);
     this.#flushIfLarge(outbox);
   }
 

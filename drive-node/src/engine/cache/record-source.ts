@@ -14,6 +14,7 @@ import {
   headBytes,
   isPlausible,
   kindAt,
+  LARGE_VALUE_BYTES,
   type RecordView,
 } from '../log/record.ts';
 import type { Segment } from '../log/segment.ts';
@@ -21,12 +22,7 @@ import type { SegmentTable } from '../log/segment-table.ts';
 import { RecordKind } from '../store.ts';
 import { BLOCK_BITS, BLOCK_BYTES, type BlockCache } from './block-cache.ts';
 import type { ColdReader } from './cold-reader.ts';
-
-/** Records above are read past the cache when they are not in it. */
-export const CACHED_RECORD_BYTES_MAX: number = 256 * 1024;
-const LARGE_BYTES_MAX = 8 * 1024 * 1024;
-/** Of longer records the head is enough for some. */
-const LONG_RECORD_BYTES_MIN = 16 * 1024;
+import type { CachedRecord, ValueCache } from './value-cache.ts';
 
 export const LoadResult = {
   /** `view` is the record. */
@@ -46,9 +42,7 @@ export class RecordSource {
   readonly #cache: BlockCache;
   readonly #reader: ColdReader;
   #writer: LogWriter | undefined;
-  /** Large records read lately, by position. */
-  readonly #large = new Map<number, Uint8Array>();
-  #largeBytes = 0;
+  readonly #values: ValueCache;
   #missingSegment: Segment | undefined;
   #missingBlock = 0;
   #missingBlockLast = 0;
@@ -59,10 +53,17 @@ export class RecordSource {
   /** Whether all that the last `#gather` copied was written in this life, not read from the device. */
   #isGatherTrusted = false;
 
-  constructor(disk: Disk, segments: SegmentTable, cache: BlockCache, reader: ColdReader) {
+  constructor(
+    disk: Disk,
+    segments: SegmentTable,
+    cache: BlockCache,
+    values: ValueCache,
+    reader: ColdReader,
+  ) {
     this.#disk = disk;
     this.#segments = segments;
     this.#cache = cache;
+    this.#values = values;
     this.#reader = reader;
   }
 
@@ -95,14 +96,14 @@ export class RecordSource {
     if (offset >= segment.writtenBytes) {
       const group = this.#writer?.groupOf(segment, offset);
       if (group === undefined) return LoadResult.damaged;
-      view.set(group.bytes, offset - group.start);
+      group.show(offset, view);
       return LoadResult.found;
     }
     const number = offset >>> BLOCK_BITS;
     const inner = offset & (BLOCK_BYTES - 1);
     if (inner + HEADER_BYTES > BLOCK_BYTES) return this.#loadSplit(segment, offset, view);
     const block = this.#cache.find(segment, number, inner + HEADER_BYTES);
-    if (block < 0) return this.#miss(segment, number);
+    if (block < 0) return this.#loadWithoutBlock(segment, offset, number, view);
     const at = block * BLOCK_BYTES + inner;
     const length = claimedBytes(this.#cache.arena, at);
     if (inner + length > BLOCK_BYTES) return this.#loadLong(segment, offset, at, view);
@@ -130,11 +131,20 @@ export class RecordSource {
   forget(segment: Segment): void {
     this.#cache.forget(segment);
     const first = this.#segments.positionOf(segment, 0);
-    for (const [position, bytes] of this.#large) {
-      if (position < first || position >= first + this.#segments.segmentBytes) continue;
-      this.#large.delete(position);
-      this.#largeBytes -= bytes.length;
-    }
+    this.#values.dropBetween(first, first + this.#segments.segmentBytes);
+  }
+
+  /** The record at a place is superseded. */
+  drop(place: number): void {
+    if (this.#values.isEmpty) return;
+    const segment = this.#segments.inSlot(this.#segments.slotOf(place));
+    if (segment === undefined) return;
+    this.#values.drop(this.#segments.positionOf(segment, this.#segments.offsetOf(place)));
+  }
+
+  /** Compaction copied a record from one position to another. */
+  moved(from: number, to: number): void {
+    this.#values.move(from, to);
   }
 
   #fetchBlocks(segment: Segment, callback: (isThere: boolean) => void): void {
@@ -183,39 +193,38 @@ export class RecordSource {
     if (!isPlausible(this.#header, 0) || offset + length > segment.writtenBytes) {
       return LoadResult.damaged;
     }
-    const isLarge = length > CACHED_RECORD_BYTES_MAX;
-    if (isLarge && !this.#isCached(segment, offset, length)) {
+    if (length - headBytes(this.#header, 0) >= LARGE_VALUE_BYTES) {
       return this.#loadLarge(segment, offset, length, view);
     }
     // Every byte is overwritten by what is gathered.
     const copy = Buffer.allocUnsafeSlow(length);
     if (!this.#gather(segment, offset, copy)) return LoadResult.cold;
-    view.set(copy, 0);
+    view.set(copy, 0, true);
     if (this.#isGatherTrusted) return LoadResult.found;
     return isWhole(copy, 0, segment.checksumStart(offset));
   }
 
   #loadLarge(segment: Segment, offset: number, length: number, view: RecordView): LoadResult {
-    const position = this.#segments.positionOf(segment, offset);
-    const bytes = this.#large.get(position);
-    if (bytes !== undefined) {
-      view.set(bytes, 0);
-      return isWhole(bytes, 0, segment.checksumStart(offset));
-    }
+    const cached = this.#values.get(this.#segments.positionOf(segment, offset));
+    if (cached !== undefined) return show(cached, view);
     this.#missingSegment = segment;
     this.#missingOffset = offset;
     this.#missingBytes = length;
     return LoadResult.cold;
   }
 
-  /** Whether all blocks of a record are in memory. */
-  #isCached(segment: Segment, offset: number, length: number): boolean {
-    const last = Math.floor((offset + length - 1) / BLOCK_BYTES);
-    for (let number = Math.floor(offset / BLOCK_BYTES); number <= last; number++) {
-      const end = Math.min(BLOCK_BYTES, offset + length - number * BLOCK_BYTES);
-      if (this.#cache.find(segment, number, end) < 0) return false;
+  /** A large value may be in memory although the block of its head is not. */
+  #loadWithoutBlock(
+    segment: Segment,
+    offset: number,
+    number: number,
+    view: RecordView,
+  ): LoadResult {
+    if (!this.#values.isEmpty) {
+      const cached = this.#values.get(this.#segments.positionOf(segment, offset));
+      if (cached !== undefined) return show(cached, view);
     }
-    return true;
+    return this.#miss(segment, number);
   }
 
   /** Copies from consecutive blocks. False when one is missing. */
@@ -256,21 +265,26 @@ export class RecordSource {
     if ((await this.#readFrom(segment, bytes, offset)) < length) {
       throw new Error('the file ends early');
     }
-    const position = this.#segments.positionOf(segment, offset);
-    if (this.#large.has(position)) return;
-    this.#large.set(position, bytes);
-    this.#largeBytes += length;
-    for (const [oldest, old] of this.#large) {
-      if (this.#largeBytes <= LARGE_BYTES_MAX || oldest === position) break;
-      this.#large.delete(oldest);
-      this.#largeBytes -= old.length;
-    }
+    if (this.#segments.byNumber(segment.number) !== segment) return;
+    const isGood = isWhole(bytes, 0, segment.checksumStart(offset)) === LoadResult.found;
+    const headLength = isGood ? headBytes(bytes, 0) : 0;
+    const record = {
+      head: bytes.subarray(0, headLength),
+      value: isGood ? bytes.subarray(headLength, length) : undefined,
+    };
+    this.#values.add(this.#segments.positionOf(segment, offset), record);
   }
+}
+
+function show({ head, value }: CachedRecord, view: RecordView): LoadResult {
+  if (value === undefined) return LoadResult.damaged;
+  view.setSplit(head, value);
+  return LoadResult.found;
 }
 
 function isLongPut(bytes: Uint8Array, at: number): boolean {
   if (!isPlausible(bytes, at) || kindAt(bytes, at) !== RecordKind.put) return false;
-  return claimedBytes(bytes, at) > LONG_RECORD_BYTES_MIN;
+  return claimedBytes(bytes, at) - headBytes(bytes, at) >= LARGE_VALUE_BYTES;
 }
 
 function isWhole(bytes: Uint8Array, at: number, checksumStart: number): LoadResult {

@@ -7,17 +7,20 @@
 //
 // A full device is an error whose `code` is ENOSPC. Paths are opaque names below one root.
 
+/** Bytes to be written: in one piece, or in several that lie one behind the other in the file. */
+export type Pieces = Uint8Array | readonly Uint8Array[];
+
 export interface DiskFile {
   /** Fills `target` from `offset` on; fewer bytes than asked only at the end of the file. */
   read(target: Uint8Array, offset: number): Promise<number>;
   /** `data` must not change until the promise settles. */
-  write(data: Uint8Array, offset: number): Promise<void>;
+  write(data: Pieces, offset: number): Promise<void>;
   /**
    * Like `write`, and these bytes (not what was written before) are on the device afterwards. With
    * `zeroBytes` so many zeros follow: a later write in their place changes nothing about the file,
    * so the device is spared to note a new length.
    */
-  writeFlushed(data: Uint8Array, offset: number, zeroBytes?: number): Promise<void>;
+  writeFlushed(data: Pieces, offset: number, zeroBytes?: number): Promise<void>;
   /** Everything whose `write` had settled before the call is on the device afterwards. */
   flush(): Promise<void>;
   truncate(bytes: number): Promise<void>;

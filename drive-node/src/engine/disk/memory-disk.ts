@@ -8,7 +8,7 @@
 //
 // Faults are named: `failFlushes`, `capacityBytes` (ENOSPC above), `delay`, `damage`.
 
-import type { Disk, DiskFile, DiskLock, OpenMode } from './disk.ts';
+import type { Disk, DiskFile, DiskLock, OpenMode, Pieces } from './disk.ts';
 
 interface PendingWrite {
   readonly offset: number;
@@ -245,7 +245,8 @@ export class MemoryDisk implements Disk {
       await this.delay?.();
       if (life !== this.#life) throw systemError('EIO', path);
     };
-    const take = async (data: Uint8Array, offset: number): Promise<void> => {
+    const take = async (pieces: Pieces, offset: number): Promise<void> => {
+      const data = joined(pieces, 0);
       const underWay = { content, offset, data };
       this.#underWay.add(underWay);
       try {
@@ -275,9 +276,7 @@ export class MemoryDisk implements Disk {
       },
       write: take,
       writeFlushed: async (data, offset, zeroBytes = 0) => {
-        const padded = new Uint8Array(data.length + zeroBytes);
-        padded.set(data);
-        await take(padded, offset);
+        await take(joined(data, zeroBytes), offset);
         flush(1);
       },
       flush: async () => {
@@ -308,6 +307,12 @@ function keepSectors(kept: Uint8Array, offset: number, data: Uint8Array, dice: n
     if (pattern < 0) kept.set(sector, offset + done);
     done += sector.length;
   }
+}
+
+function joined(pieces: Pieces, zeroBytes: number): Uint8Array {
+  if (pieces instanceof Uint8Array && zeroBytes === 0) return pieces;
+  const list = pieces instanceof Uint8Array ? [pieces] : pieces;
+  return Uint8Array.from(Buffer.concat([...list, new Uint8Array(zeroBytes)]));
 }
 
 /** Bytes become part of what is with the operating system. */

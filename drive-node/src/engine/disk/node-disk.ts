@@ -8,7 +8,14 @@
 import { constants, read as readAt, write as writeAt, writev as writePiecesAt } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, statfs, unlink } from 'node:fs/promises';
 import SqliteDatabase from 'better-sqlite3';
-import { type Disk, type DiskFile, type DiskLock, diskErrorCode, type OpenMode } from './disk.ts';
+import {
+  type Disk,
+  type DiskFile,
+  type DiskLock,
+  diskErrorCode,
+  type OpenMode,
+  type Pieces,
+} from './disk.ts';
 
 const FLAGS: Readonly<Record<OpenMode, number>> = {
   read: constants.O_RDONLY,
@@ -20,46 +27,43 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
 // time for each group commit. The handle does not know of them, so `NodeFile` counts them: a number
 // that is closed under a call may already mean another file when the call is carried out.
 
-function writeAll(descriptor: number, data: Uint8Array, offset: number): Promise<void> {
+/** Writes all pieces one behind the other, in one call where the system takes them at once. */
+function writeAll(descriptor: number, pieces: readonly Uint8Array[], at: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const step = (done: number): void => {
-      writeAt(descriptor, data, done, data.length - done, offset + done, (error, written) => {
+    const step = (rest: readonly Uint8Array[], offset: number): void => {
+      const done = (error: Error | null, written: number): void => {
         if (error !== null) reject(error);
-        else if (done + written < data.length) step(done + written);
-        else resolve();
-      });
+        else if (written === byteCount(rest)) resolve();
+        else step(behind(rest, written), offset + written);
+      };
+      const only = rest[0] as Uint8Array;
+      if (rest.length === 1) writeAt(descriptor, only, 0, only.length, offset, done);
+      else writePiecesAt(descriptor, rest, offset, done);
     };
-    step(0);
+    step(pieces, at);
   });
 }
 
-/** The bytes and some zeros behind them, in one call where the system takes them at once. */
-function writeWithZeros(
-  descriptor: number,
-  data: Uint8Array,
-  zeroBytes: number,
-  offset: number,
-): Promise<void> {
-  const zeros = zerosOf(zeroBytes);
-  return new Promise((resolve, reject) => {
-    writePiecesAt(descriptor, [data, zeros], offset, (error, written) => {
-      if (error !== null) reject(error);
-      else if (written === data.length + zeroBytes) resolve();
-      else resolve(writeRest(descriptor, data, zeros, offset, written));
-    });
-  });
+function byteCount(pieces: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const piece of pieces) bytes += piece.length;
+  return bytes;
 }
 
-async function writeRest(
-  descriptor: number,
-  data: Uint8Array,
-  zeros: Uint8Array,
-  offset: number,
-  written: number,
-): Promise<void> {
-  const rest = data.subarray(Math.min(written, data.length));
-  await writeAll(descriptor, rest, offset + data.length - rest.length);
-  await writeAll(descriptor, zeros, offset + data.length);
+/** What is left of the pieces when so many bytes are taken off. */
+function behind(pieces: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let left = bytes;
+  let first = 0;
+  while (left >= (pieces[first] as Uint8Array).length) {
+    left -= (pieces[first] as Uint8Array).length;
+    first++;
+  }
+  return [(pieces[first] as Uint8Array).subarray(left), ...pieces.slice(first + 1)];
+}
+
+function piecesOf(data: Pieces, zeroBytes: number): readonly Uint8Array[] {
+  const pieces = data instanceof Uint8Array ? [data] : data;
+  return zeroBytes === 0 ? pieces : [...pieces, zerosOf(zeroBytes)];
 }
 
 let zeroPage: Uint8Array = new Uint8Array(0);
@@ -100,16 +104,14 @@ class NodeFile implements DiskFile {
     return this.#counted(() => readAll(this.#handle.fd, target, offset));
   }
 
-  write(data: Uint8Array, offset: number): Promise<void> {
-    return this.#counted(() => writeAll(this.#handle.fd, data, offset));
+  write(data: Pieces, offset: number): Promise<void> {
+    return this.#counted(() => writeAll(this.#handle.fd, piecesOf(data, 0), offset));
   }
 
-  async writeFlushed(data: Uint8Array, offset: number, zeroBytes: number = 0): Promise<void> {
+  async writeFlushed(data: Pieces, offset: number, zeroBytes: number = 0): Promise<void> {
     this.#flushedHandle ??= await open(this.#path, constants.O_WRONLY | constants.O_DSYNC);
     const { fd } = this.#flushedHandle;
-    return this.#counted(() =>
-      zeroBytes > 0 ? writeWithZeros(fd, data, zeroBytes, offset) : writeAll(fd, data, offset),
-    );
+    return this.#counted(() => writeAll(fd, piecesOf(data, zeroBytes), offset));
   }
 
   flush(): Promise<void> {

@@ -190,6 +190,7 @@ export class RecordIndex {
   }
 
   #release(place: number, recordBytes: number): void {
+    this.#source.drop(place);
     const segment = this.#segments.inSlot(this.#segments.slotOf(place));
     if (segment !== undefined) segment.liveBytes -= this.#segments.paddedBytes(recordBytes);
   }

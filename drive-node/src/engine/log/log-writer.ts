@@ -15,17 +15,11 @@
 // is waited for: nothing was promised, and the same bytes are written again.
 
 import type { Clock } from '@piton/protocol';
-import { type Disk, type DiskFile, diskErrorCode } from '../disk/disk.ts';
+import { type Disk, type DiskFile, diskErrorCode, type Pieces } from '../disk/disk.ts';
 import { StoreError } from '../store.ts';
 import { GroupPool, type LogGroup } from './log-group.ts';
 import { PositionWaiters } from './position-waiters.ts';
-import {
-  type AnyRecord,
-  checksumOf,
-  encodeRecord,
-  type RecordExtra,
-  recordBytes,
-} from './record.ts';
+import { type AnyRecord, type RecordExtra, recordBytes } from './record.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type Segment } from './segment.ts';
 import type { SegmentTable } from './segment-table.ts';
 
@@ -112,21 +106,17 @@ export class LogWriter {
     return this.#queue.find((group) => group.contains(segment, offset));
   }
 
-  /** Copies a record to the end; gives where it begins. Throws when there is no slot left. */
+  /**
+   * Adds a record to the end; gives where it begins. A large value is not copied: it must not change
+   * any more. Throws when there is no slot left.
+   */
   append(record: AnyRecord, origin: number | undefined, drops: number, flush: boolean): number {
     const length = recordBytes(record, origin !== undefined);
     const padded = this.#segments.paddedBytes(length);
     const group = this.#groupFor(padded);
-    const at = group.length;
-    const offset = group.start + at;
-    const position = this.#segments.positionOf(group.segment, offset);
-    group.reserve(padded);
+    const position = this.#segments.positionOf(group.segment, group.end);
     const extra: RecordExtra = { origin, drops, durableUnits: this.#durableUnits(position) };
-    encodeRecord(group, at, length, record, extra);
-    group.bytes.fill(0, at + length, at + padded);
-    const start = group.segment.checksumStart(offset);
-    group.words[at >>> 2] = checksumOf(group.bytes, at, length, start);
-    group.length += padded;
+    group.add(record, length, padded, extra);
     this.#segments.grow(group.segment, padded);
     if (flush) group.wantsFlush = true;
     this.#appendedPosition = position + padded;
@@ -237,7 +227,7 @@ export class LogWriter {
   async #writeGroup(group: LogGroup): Promise<void> {
     const { segment } = group;
     if (segment.file === undefined) await this.#whenRoom(() => this.#create(segment));
-    const data = group.bytes.subarray(0, group.length);
+    const data = group.pieces();
     const isClean = this.#durablePosition >= this.#writtenPosition;
     const file = segment.file;
     if (file === undefined) throw new Error('a segment was created without a file');
@@ -257,11 +247,11 @@ export class LogWriter {
   }
 
   async #writeFlushed(
-    { segment, start, end }: LogGroup,
+    { segment, start, end, length }: LogGroup,
     file: DiskFile,
-    data: Uint8Array,
+    data: Pieces,
   ): Promise<void> {
-    let zeroBytes = this.#zerosBehind(segment, data.length, end);
+    let zeroBytes = this.#zerosBehind(segment, length, end);
     await this.#whenRoom(async () => {
       const tried = zeroBytes;
       // A device that is nearly full may still take what matters.

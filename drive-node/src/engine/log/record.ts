@@ -26,6 +26,11 @@ import { limits, PLACED_KEY_BYTES_MAX } from '@piton/protocol';
 import type { LogRecord, SessionEntry } from '../store.ts';
 
 export const HEADER_BYTES = 40;
+/**
+ * Values from this size on are not copied when they are appended, are kept whole in memory, and of
+ * their records the head is enough for some.
+ */
+export const LARGE_VALUE_BYTES: number = 16 * 1024;
 const SESSION_BYTES = 24;
 const ORIGIN_BYTES = 8;
 const HAS_SESSION = 1;
@@ -80,14 +85,17 @@ export interface RecordSpace {
   readonly words: Uint32Array;
 }
 
-/** Writes a record of `length` bytes at `at`, all but the checksum. */
-export function encodeRecord(
+/**
+ * Writes header and key of a record of `length` bytes at `at`, all but the checksum; gives where the
+ * value belongs.
+ */
+export function encodeHead(
   space: RecordSpace,
   at: number,
   length: number,
   record: AnyRecord,
   extra: RecordExtra,
-): void {
+): number {
   const { bytes, words } = space;
   const word = at >>> 2;
   const session = record.session;
@@ -110,7 +118,7 @@ export function encodeRecord(
   }
   const keyAt = next << 2;
   bytes.set(record.key, keyAt);
-  bytes.set(record.value, keyAt + record.key.length);
+  return keyAt + record.key.length;
 }
 
 function writeSession(words: Uint32Array, word: number, session: SessionEntry): number {
@@ -129,6 +137,17 @@ function writeSafe(words: Uint32Array, word: number, value: number): void {
 /** The checksum of `bytes[at .. at + length)`, without its first four bytes. */
 export function checksumOf(bytes: Uint8Array, at: number, length: number, start: number): number {
   return crc32(bytes.subarray(at + 4, at + length), start);
+}
+
+/** The same for a record whose value lies elsewhere than its head. */
+export function splitChecksum(
+  bytes: Uint8Array,
+  at: number,
+  headLength: number,
+  value: Uint8Array,
+  start: number,
+): number {
+  return crc32(value, crc32(bytes.subarray(at + 4, at + headLength), start));
 }
 
 export function readWord(bytes: Uint8Array, at: number): number {
@@ -182,12 +201,24 @@ function keyBytesAt(bytes: Uint8Array, at: number): number {
 
 /** Looks into a record in place, without copying. The caller vouches that it is whole and sane. */
 export class RecordView {
-  bytes: Uint8Array = new Uint8Array(0);
+  bytes: Uint8Array = EMPTY;
   at = 0;
+  /** Nobody writes to these bytes any more: they may be kept. */
+  isStable = false;
+  /** The value, when it does not lie behind its key. */
+  #value: Uint8Array | undefined;
 
-  set(bytes: Uint8Array, at: number): void {
+  set(bytes: Uint8Array, at: number, isStable: boolean = false): void {
     this.bytes = bytes;
     this.at = at;
+    this.isStable = isStable;
+    this.#value = undefined;
+  }
+
+  /** Header and key in one place, the value in another; both stable. */
+  setSplit(head: Uint8Array, value: Uint8Array): void {
+    this.set(head, 0, true);
+    this.#value = value;
   }
 
   get length(): number {
@@ -238,6 +269,7 @@ export class RecordView {
   }
   /** The value where it lies. */
   get value(): Uint8Array {
+    if (this.#value !== undefined) return this.#value;
     return this.bytes.subarray(this.keyStart + this.keyBytes, this.at + this.length);
   }
 

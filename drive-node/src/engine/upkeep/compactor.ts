@@ -350,6 +350,7 @@ export class Compactor {
     const record: AnyRecord = view.toRecord();
     const bytes = recordBytes(record, true);
     const position = writer.append(record, origin, view.drops, false);
+    if (view.kind === RecordKind.put) this.#parts.source.moved(origin, position);
     unapplied.reachedBeside(position + segments.paddedBytes(bytes));
     this.compactedBytes += bytes;
     return { place: segments.placeAt(position) as number, bytes };

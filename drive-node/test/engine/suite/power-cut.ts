@@ -164,7 +164,8 @@ export class PowerCutRun {
     const scribe = this.#scribe as Scribe;
     const key = `key-${Math.floor(this.random() * this.#options.keys)}`;
     const sequence = scribe.sequence + 1;
-    const size = this.random() < 0.02 ? 6000 : Math.floor(this.random() * 60);
+    const dice = this.random();
+    const size = dice < 0.01 ? 20_000 : dice < 0.03 ? 6000 : Math.floor(this.random() * 60);
     const value = `${sequence}:`.padEnd(size, 'x');
     const kind = isDelete ? RecordKind.tombstone : RecordKind.put;
     const data = isDelete ? new Uint8Array(0) : bytes(value);
