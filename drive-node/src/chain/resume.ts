@@ -16,7 +16,7 @@ import {
   type Sequence,
   Status,
 } from '@piton/protocol';
-import type { Store } from '../engine/store.ts';
+import type { LogRecord, Store } from '../engine/store.ts';
 import { LinkState, type Replica } from '../ranges/replica.ts';
 import type { PeerLinks } from '../shell/host.ts';
 import type { Appender } from './append.ts';
@@ -28,6 +28,11 @@ import { recordOf } from './received-record.ts';
 const STATE_TIMEOUT_MS = 5_000;
 const RETRY_MS_MIN = 20;
 const RETRY_MS_MAX = 1_000;
+/** A backlog is sent in parts, and the next part when the connection has less than this before it. */
+const PART_BYTES = 256 * 1024;
+const BUFFERED_BYTES_MAX = 1024 * 1024;
+/** What an update takes on the wire beside its key and value. */
+const RECORD_BYTES = 54;
 
 export interface ResumeParts {
   readonly store: Store;
@@ -173,13 +178,22 @@ export class Resumer {
     replica.isReconciled = true;
   }
 
-  /** Returns the first sequence that it did not send. */
+  /**
+   * Returns the first sequence that it did not send. A backlog may be larger than what the connection holds
+   * before it is taken for one whose peer does not read, and others have backlogs too.
+   */
   async #resend(replica: Replica, token: number, from: number): Promise<number> {
     let sequence = from;
-    for (; sequence <= replica.last; sequence++) {
+    for (let bytes = 0; sequence <= replica.last; sequence++) {
+      if (bytes >= PART_BYTES) {
+        await this.#pace(replica);
+        if (!this.isCurrent(replica, token)) return sequence;
+        bytes = 0;
+      }
       const write = replica.pending.at(sequence);
       if (write?.record !== undefined) {
         this.#parts.forwarder.send(replica, write.record, write.flush);
+        bytes += bytesOf(write.record);
         continue;
       }
       const past = await findPast(this.#parts.store, replica, sequence);
@@ -191,8 +205,20 @@ export class Resumer {
         );
       }
       this.#parts.forwarder.send(replica, past.record, past.flush);
+      bytes += bytesOf(past.record);
     }
     return sequence;
+  }
+
+  /** Settles when the connection to the successor has room again. */
+  async #pace({ role }: Replica): Promise<void> {
+    const { peers, forwarder } = this.#parts;
+    forwarder.flush();
+    for (;;) {
+      const connection = role.successor && peers.connectionTo(role.successor);
+      if (!connection || connection.bufferedBytes < BUFFERED_BYTES_MAX) return;
+      await connection.whenDrained(BUFFERED_BYTES_MAX);
+    }
   }
 
   /** The successor is ahead: its records become ours, under their own numbers. */
@@ -210,4 +236,8 @@ export class Resumer {
       );
     }
   }
+}
+
+function bytesOf({ key, value }: LogRecord): number {
+  return key.length + value.length + RECORD_BYTES;
 }

@@ -23,12 +23,17 @@ import type { Resumer } from '../chain/resume.ts';
 import type { ScanEntry, ScanPage, Store, StoredRecord } from '../engine/store.ts';
 import type { Replica } from '../ranges/replica.ts';
 import type { PeerLinks } from '../shell/host.ts';
+import type { CopyThrottle } from './copy-throttle.ts';
 
 const PAGE_ENTRIES_MAX = 500;
 const PAGE_BYTES_MAX = 256 * 1024;
 /** Of pages that are thin in the main: what is read here, not what is sent. */
 const THIN_PAGE_ENTRIES_MAX = 1_000;
 const THIN_PAGE_BYTES_MAX = 1024 * 1024;
+/** What a byte that is only read takes of the budget of a byte that is sent. */
+const READ_SHARE = 0.25;
+/** What an entry takes on the wire beside its key and value. */
+const ENTRY_BYTES = 20;
 const PAGE_TIMEOUT_MS = 30_000;
 const REPORT_RETRY_MS = 500;
 
@@ -37,6 +42,7 @@ export interface SyncSourceParts {
   readonly clock: Clock;
   readonly peers: PeerLinks;
   readonly resumer: Resumer;
+  readonly throttle: CopyThrottle;
   readonly reportSyncFinished: (message: SyncFinished) => Promise<void>;
   readonly flush: () => void;
 }
@@ -136,6 +142,7 @@ export class SyncSource {
       version: entry.sequence,
       isThin: entry.sequence <= mark,
     }));
+    await this.#waitForTurn(job, entries);
     const wanted = await this.#send(job, { entries, from, next });
     const keys = wanted.flatMap((position) => entries[position]?.key ?? []);
     if (keys.length > 0) await this.#sendWanted(job, keys, { from, next });
@@ -159,11 +166,17 @@ export class SyncSource {
         bytes += key.length + entry.value.length;
       }
       if (bytes < PAGE_BYTES_MAX && position < keys.length - 1) continue;
+      await this.#waitForTurn(job, entries);
       await this.#send(job, { ...interval, entries, fills });
       entries = [];
       bytes = 0;
       fills = 0;
     }
+  }
+
+  async #waitForTurn(job: CopyJob, entries: readonly Entry[]): Promise<void> {
+    await this.#parts.throttle.take(costOf(entries));
+    this.#check(job);
   }
 
   async #readOne({ replica }: CopyJob, key: Uint8Array): Promise<Entry | undefined> {
@@ -270,4 +283,13 @@ function entryOf(key: Uint8Array, found: StoredRecord | undefined): Entry | unde
   if (found === undefined) return undefined;
   const { sequence, epoch, valueTag, value } = found;
   return { key, version: sequence, epoch, valueTag, value: value.slice() };
+}
+
+/** Bytes of the budget: a thin entry costs what was read for it, too. */
+function costOf(entries: readonly Entry[]): number {
+  let bytes = 0;
+  for (const { key, value, isThin } of entries) {
+    bytes += ENTRY_BYTES + key.length + value.length * (isThin === true ? READ_SHARE : 1);
+  }
+  return bytes;
 }

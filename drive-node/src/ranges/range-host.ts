@@ -36,6 +36,7 @@ import { Splitter } from '../chain/split.ts';
 import { VersionAnswerer } from '../chain/version-answers.ts';
 import { VersionAsker } from '../chain/version-asker.ts';
 import type { Store, StoreError } from '../engine/store.ts';
+import { CopyThrottle } from '../migration/copy-throttle.ts';
 import { SyncSource } from '../migration/sync-source.ts';
 import { SyncTarget } from '../migration/sync-target.ts';
 import { BatchHandler } from '../requests/batch.ts';
@@ -129,6 +130,7 @@ export class RangeHost implements Ranges {
     });
     this.#syncSource = new SyncSource({
       ...this.#shared(),
+      throttle: new CopyThrottle(environment.clock, options.copyBytesPerSecond),
       reportSyncFinished: options.reportSyncFinished,
       flush: () => this.#flush(),
     });

@@ -220,6 +220,7 @@ class RunningDrive implements Drive {
         defaultDurability: durability,
         peers: this.#peers,
         lease: this.#lease,
+        copyBytesPerSecond: this.#settings.copyBytesPerSecond,
         reportSyncFinished: (message) => sendSyncFinished(this.#link.connection, message),
         reportTrouble: (message) => log.warn({}, message),
       },

@@ -44,6 +44,8 @@ export interface RangesOptions {
   readonly defaultDurability: 'flush' | 'os';
   readonly peers: PeerLinks;
   readonly lease: LeaseHolder;
+  /** What all copies from this drive may take together. */
+  readonly copyBytesPerSecond: number;
   readonly reportSyncFinished: (message: SyncFinished) => Promise<void>;
   /** For the operator: what the ranges cannot mend themselves. */
   readonly reportTrouble?: (message: string) => void;

@@ -32,6 +32,8 @@ export interface DriveOptions {
   /** Default: what is free on the device of the data folder, at most 31 GiB. */
   readonly capacityBytes?: number | undefined;
   readonly bandwidthBytesPerSecond?: number | undefined;
+  /** What copies of ranges to other drives may take together. Default: half of the bandwidth. */
+  readonly copyBytesPerSecond?: number | undefined;
   readonly zone?: string | undefined;
   readonly cacheBytes?: number | undefined;
   readonly durability?: Durability | undefined;
@@ -61,6 +63,7 @@ export interface DriveSettings {
   readonly advertise: string | undefined;
   readonly capacityBytes: number | undefined;
   readonly bandwidthBytesPerSecond: number;
+  readonly copyBytesPerSecond: number;
   readonly zone: string;
   readonly cacheBytes: number;
   readonly durability: Durability;
@@ -76,6 +79,8 @@ export interface DriveSettings {
 
 export const DEFAULT_PORT = 7410;
 export const DEFAULT_BANDWIDTH_BYTES_PER_SECOND = 40_000_000;
+/** Live traffic keeps the other half. */
+const COPY_SHARE = 0.5;
 export const DEFAULT_CACHE_BYTES = 64_000_000;
 export const DEFAULT_META_WAIT_MS = 30_000;
 const META_ADDRESSES_MAX = 16;
@@ -136,6 +141,7 @@ export function settingsFrom(options: DriveOptions): DriveSettings {
     refuse('durability', `expected flush or os, got ${JSON.stringify(durability)}`);
   }
   const bandwidth = options.bandwidthBytesPerSecond ?? DEFAULT_BANDWIDTH_BYTES_PER_SECOND;
+  const copyRate = options.copyBytesPerSecond ?? Math.ceil(bandwidth * COPY_SHARE);
   return {
     meta: checkMeta(options.meta),
     dataDir: options.dataDir,
@@ -146,6 +152,7 @@ export function settingsFrom(options: DriveOptions): DriveSettings {
     capacityBytes:
       capacityBytes === undefined ? undefined : checkBytes('capacity', capacityBytes, 1),
     bandwidthBytesPerSecond: checkBytes('bandwidth', bandwidth, 1),
+    copyBytesPerSecond: checkBytes('copy-rate', copyRate, 1),
     zone,
     cacheBytes: checkBytes('cache', options.cacheBytes ?? DEFAULT_CACHE_BYTES, CACHE_BYTES_MIN),
     durability,

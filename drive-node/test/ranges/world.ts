@@ -126,6 +126,8 @@ function listen(
 
 export class World {
   readonly sim: SimWorld;
+  /** Of drives that are started from now on. */
+  copyBytesPerSecond: number = Number.POSITIVE_INFINITY;
   readonly drives: Map<string, SimDrive> = new Map();
   /** The drives' devices, when their stores are real logs. */
   readonly disks: Map<string, MemoryDisk> | undefined;
@@ -220,6 +222,7 @@ export class World {
         defaultDurability: 'flush',
         peers: pool,
         lease: { isValid: () => lease.isGranted },
+        copyBytesPerSecond: this.copyBytesPerSecond,
         reportSyncFinished: async ({ range, target, epoch }) => {
           finished.push({ range, target, epoch });
         },

@@ -9,7 +9,7 @@ commandLine('every flag arrives, with its unit', () => {
     ...['--meta', 'a:7400, b:7401', '--data', '/d', '--id', 'shelf-1', '--host', '0.0.0.0'],
     ...['--port', '0', '--advertise', 'pi.local:9', '--capacity', '32GB', '--bandwidth', '40MB/s'],
     ...['--zone', 'attic', '--cache', '16MiB', '--durability', 'os', '--meta-wait', '2m'],
-    ...['--log-level', 'debug'],
+    ...['--log-level', 'debug', '--copy-rate', '5MB/s'],
   ]);
   assert.is(logLevel, 'debug');
   assert.equal(options, {
@@ -21,6 +21,7 @@ commandLine('every flag arrives, with its unit', () => {
     advertise: 'pi.local:9',
     capacityBytes: 32_000_000_000,
     bandwidthBytesPerSecond: 40_000_000,
+    copyBytesPerSecond: 5_000_000,
     zone: 'attic',
     cacheBytes: 16 * 1024 * 1024,
     durability: 'os',
@@ -36,6 +37,7 @@ commandLine('what is not said has its default', () => {
   assert.is(options.id, undefined);
   assert.is(options.capacityBytes, undefined);
   assert.is(options.bandwidthBytesPerSecond, 40_000_000);
+  assert.is(options.copyBytesPerSecond, undefined);
   assert.is(options.cacheBytes, 64_000_000);
   assert.is(options.durability, 'flush');
   assert.is(options.metaWaitMs, 30_000);

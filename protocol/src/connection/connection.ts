@@ -64,6 +64,8 @@ export class Connection {
   #lastHeardMs: number;
   #pingTimer: Timer | undefined;
   #isPaused = false;
+  /** Told when the link has taken all that waited, or has ended. */
+  #drained: (() => void)[] = [];
 
   /** Made by `dial` and `serve` (dial.ts, serve.ts) only. */
   constructor(
@@ -99,6 +101,15 @@ export class Connection {
   /** When anything came from the peer last, on this side's monotonic clock. */
   get heardAtMs(): number {
     return this.#lastHeardMs;
+  }
+
+  /**
+   * Settles when the link has taken all that was sent, or has ended: for whoever has much to send and must
+   * not fill this side's memory. Settles at once when less than `bytes` wait.
+   */
+  whenDrained(bytes: number): Promise<void> {
+    if (this.bufferedBytes < bytes) return Promise.resolve();
+    return new Promise((resolve) => this.#drained.push(resolve));
   }
 
   /** Sends the chunks of one frame. Silently dropped when the connection has ended. */
@@ -185,6 +196,7 @@ export class Connection {
   }
 
   handleDrain(): void {
+    this.#tellDrained();
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#link?.resume();
@@ -216,6 +228,10 @@ export class Connection {
     }
   }
 
+  #tellDrained(): void {
+    for (const tell of this.#drained.splice(0)) tell();
+  }
+
   #cancelRequest(id: number): void {
     this.notify(cancel, { operations: [], requests: [id] });
   }
@@ -238,6 +254,7 @@ export class Connection {
     this.#link = undefined;
     this.#pingTimer?.cancel();
     link.close();
+    this.#tellDrained();
     const cause = reason ?? new ConnectionClosedError('closed');
     this.#requests.failAll(
       new ConnectionClosedError(`connection to ${this.peer.node} ended: ${cause.message}`, {

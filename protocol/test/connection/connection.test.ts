@@ -59,6 +59,25 @@ test(
 );
 
 test(
+  'a sender with much to send hears when it has gone, and when the connection ends instead',
+  deadline(5_000, async () => {
+    await using parties = new Parties();
+    const server = await parties.serve(new Witness(() => {}));
+    const connection = await parties.dial(server.address);
+    await connection.whenDrained(1);
+    const chunk = encodeFrame([Opcode.pong, 0], [Buffer.alloc(4 * 1024 * 1024 - 64)]);
+    for (let count = 0; count < 8; count++) connection.sendFrame(chunk);
+    assert.ok(connection.bufferedBytes > 1024 * 1024);
+    await connection.whenDrained(1024 * 1024);
+    assert.is(connection.bufferedBytes, 0);
+    for (let count = 0; count < 8; count++) connection.sendFrame(chunk);
+    const drained = connection.whenDrained(1);
+    connection.close();
+    await drained;
+  }),
+);
+
+test(
   'a refusal rejects with status and detail; the connection stays',
   deadline(5_000, async () => {
     await using parties = new Parties();

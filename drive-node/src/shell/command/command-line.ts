@@ -30,6 +30,7 @@ interface Flags {
   readonly advertise?: string;
   readonly capacity?: number;
   readonly bandwidth: number;
+  readonly copyRate?: number;
   readonly zone?: string;
   readonly cache: number;
   readonly durability: Durability;
@@ -101,6 +102,12 @@ function makeCommand(): Command {
         .argParser(parsed(parseBytesPerSecond))
         .default(DEFAULT_BANDWIDTH_BYTES_PER_SECOND, '40MB/s'),
     )
+    .addOption(
+      new Option(
+        '--copy-rate <rate>',
+        'what copies to other drives may take together (default: half of the bandwidth)',
+      ).argParser(parsed(parseBytesPerSecond)),
+    )
     .option('--zone <name>', 'place that fails as one: copies of a range go to different zones')
     .addOption(
       sizeOption('--cache <size>', 'memory for records').default(DEFAULT_CACHE_BYTES, '64MB'),
@@ -147,6 +154,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
       advertise: flags.advertise,
       capacityBytes: flags.capacity,
       bandwidthBytesPerSecond: flags.bandwidth,
+      copyBytesPerSecond: flags.copyRate,
       zone: flags.zone,
       cacheBytes: flags.cache,
       durability: flags.durability,
