@@ -111,6 +111,7 @@ export class ChainKeeper {
       const beginAll = (): void => {
         for (const range of batch) this.#begin(range);
       };
+      this.#parts.log.info({ ranges: batch.length }, 'changing chains');
       await this.#persist(batch).then(beginAll, (error: unknown) => this.#later(error, beginAll));
     }
   }
@@ -241,7 +242,7 @@ export class ChainKeeper {
 
   #log({ id, epoch: at, chain }: RangeRecord): void {
     const members = chain.map(({ drive, state }) => `${drive}:${state}`).join(' ');
-    this.#parts.log.info({ range: id, epoch: at, chain: members }, 'chain changed');
+    this.#parts.log.debug({ range: id, epoch: at, chain: members }, 'chain changed');
   }
 }
 
