@@ -17,6 +17,8 @@ export interface ArcOptions {
   readonly isBalanced: boolean;
   /** Work that going back in small groups may do; without it nothing is searched. */
   readonly budget?: Budget;
+  /** Of so many drives that are done, how many may belong to pairs over capacity; beyond that it gives up. */
+  readonly faultsMax?: (drives: number) => number;
 }
 
 /** Work on one group before it is halved without search. */
@@ -74,32 +76,48 @@ function splitTarget(
   return { load, tolerance };
 }
 
-function splitNode(sequence: Sequence, bins: Bins, node: Node, options: ArcOptions): [Node, Node] {
+/** Runs moved across at most, in rounds of two; only what no arc can divide needs more than one or two. */
+const CORRECTIONS_MAX = 8;
+
+interface Split {
+  readonly left: Node;
+  readonly right: Node;
+  /** Error left, relative to tolerance. */
+  readonly error: number;
+}
+
+function splitNode(sequence: Sequence, bins: Bins, node: Node, options: ArcOptions): Split {
   const left = node.bins.filter((_, k) => k % 2 === 0);
   const right = node.bins.filter((_, k) => k % 2 === 1);
   sequence.load(node.items);
   const target = splitTarget(sequence, bins, left, right, options.isBalanced);
   const arc = sequence.findArc(target, !options.isBalanced);
   sequence.markArc(arc.from, arc.to);
-  if (arc.error > 1) correctSplit(sequence, target, node.bins.length <= 4 ? 3 : 2);
-  return [
-    { items: sequence.itemsOn(1), bins: left },
-    { items: sequence.itemsOn(0), bins: right },
-  ];
+  const error = arc.error > 1 ? correctSplit(sequence, target, CORRECTIONS_MAX) : arc.error;
+  return {
+    left: { items: sequence.itemsOn(1), bins: left },
+    right: { items: sequence.itemsOn(0), bins: right },
+    error,
+  };
 }
 
-/** Places `items` (ascending) on the bins; writes into binOf. Capacities may be what pinned items left over. */
+/**
+ * Places `items` (ascending) on the bins; writes into binOf. Capacities may be what pinned items left over. False when it was given
+ * up: too many pairs of drives could not be divided.
+ */
 export function placeByArcs(
   packing: Packing,
   bins: Bins,
   items: Int32Array,
   binOf: Int32Array,
   options: ArcOptions,
-): void {
+): boolean {
   const sequence = new Sequence(packing, items.length);
   const search = new ArcSearch(packing, bins, binOf);
   const { budget } = options;
   let failures = 0;
+  let faults = 0;
+  let done = 0;
   const isSolved = (node: Node): boolean => {
     if (budget === undefined || options.isBalanced || failures > FAILURES_MAX) return false;
     const isDone = search.run(node.items, node.bins, budget.part(GROUP_STEPS_MAX));
@@ -111,8 +129,14 @@ export function placeByArcs(
     if (node.bins.length === 1 || node.items.length === 0) {
       for (const i of node.items) binOf[i] = node.bins[0]!;
     } else if (!isSolved(node)) {
-      const [left, right] = splitNode(sequence, bins, node, options);
+      const { left, right, error } = splitNode(sequence, bins, node, options);
+      if (node.bins.length === 2) {
+        done += 2;
+        if (error > 1) faults++;
+        if (options.faultsMax !== undefined && faults > options.faultsMax(done)) return false;
+      }
       open.push(right, left);
     }
   }
+  return true;
 }

@@ -6,7 +6,7 @@ import { type Bins, binLoads, countRuns, isFeasible, type Packing } from '../pac
 import { placeByArcs } from './arcs.ts';
 import { coalesce } from './coalesce.ts';
 import { heavyItems, residual, spread } from './heavy.ts';
-import { mendOverloads } from './mend.ts';
+import { mendOverloads, overloadsMax } from './mend.ts';
 
 export interface FineOptions {
   readonly isEven: boolean;
@@ -26,14 +26,26 @@ const THRESHOLDS = [1, 0.1, 0.04, 0.015] as const;
 const SPREAD_STEPS_MAX = 600_000_000;
 /** Going back among arcs: a second or two at most. */
 const ARC_STEPS = 200_000_000;
+/** Ranges larger than so many times the room that a drive has to spare are not divided by arcs alone. */
+const SEARCHED_SHARE_MAX = 8;
 
 function fixedMask(fixed: Int32Array | undefined): Uint8Array | undefined {
   return fixed === undefined ? undefined : Uint8Array.from(fixed, (b) => +(b >= 0));
 }
 
+/** Room that a drive has to spare on average as a share of it, in the resource that is tightest. */
+function meanSlack(packing: Packing, bins: Bins): number {
+  const shares = packing.totals.map((total, r) => {
+    const capacity = bins.capacity[r]!.reduce((sum, value) => sum + value, 0) * packing.unit[r]!;
+    return 1 - Number(total) / Math.max(1, capacity);
+  });
+  return Math.min(...shares);
+}
+
 function attempt(
   packing: Packing,
   bins: Bins,
+  share: number,
   threshold: number,
   options: FineOptions,
 ): FineResult | undefined {
@@ -45,10 +57,15 @@ function attempt(
     if (!spread(packing, bins, heavy, binOf, loads)) return undefined;
   }
   const light = freeItems(binOf);
-  placeByArcs(packing, residual(bins, loads), light, binOf, {
+  const largest = Math.min(threshold, share);
+  const isPlaced = placeByArcs(packing, residual(bins, loads), light, binOf, {
     isBalanced: options.isEven,
-    budget: options.budget.part(ARC_STEPS),
+    faultsMax: overloadsMax,
+    ...(largest < SEARCHED_SHARE_MAX * meanSlack(packing, bins) && {
+      budget: options.budget.part(ARC_STEPS),
+    }),
   });
+  if (!isPlaced) return undefined;
   const isFixed = fixedMask(options.fixed);
   if (isFixed === undefined) mendOverloads(packing, bins, binOf, options.budget);
   if (!options.isEven) coalesce(packing, bins, binOf, isFixed);
@@ -75,14 +92,16 @@ export function packFine(
   options: FineOptions,
 ): FineResult | undefined {
   let result: FineResult | undefined;
+  const hasNoSlack = meanSlack(packing, bins) < 1e-9;
   for (const threshold of THRESHOLDS) {
     // Spreading matters only where items stand out: between the thresholds there is nothing to spread.
     if (threshold < 1 && threshold > share) continue;
     if (threshold === 1 && share > 0.2) continue;
-    const found = attempt(packing, bins, threshold, options);
+    const found = attempt(packing, bins, share, threshold, options);
     if (found?.isFeasible) return found;
     result ??= found;
-    if (options.budget.isOver) break;
+    // Drives that must be full to the last byte are hit by luck or not at all, whatever is spread first.
+    if (hasNoSlack || options.budget.isOver) break;
   }
   return result;
 }

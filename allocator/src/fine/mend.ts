@@ -10,7 +10,7 @@ import { Sequence, type Target } from './split.ts';
 import { correctSplit } from './transfers.ts';
 
 const PARTNERS_MAX = 12;
-const MENDABLE_SHARE = 0.04;
+const MENDABLE_SHARE = 0.02;
 
 class Mender {
   readonly #packing: Packing;
@@ -116,6 +116,11 @@ class Mender {
   }
 }
 
+/** So many overloads mean that the whole split failed; another threshold or one drive more is cheaper than mending. */
+export function overloadsMax(drives: number): number {
+  return Math.floor(8 + drives * MENDABLE_SHARE);
+}
+
 /** Number of drives still over capacity afterwards. */
 export function mendOverloads(
   packing: Packing,
@@ -125,8 +130,7 @@ export function mendOverloads(
 ): number {
   const mender = new Mender(packing, bins, binOf);
   const overloaded = mender.overloaded();
-  // So many overloads mean that the whole split failed; another threshold or one drive more is cheaper than mending.
-  if (overloaded.length > 4 + bins.count * MENDABLE_SHARE) return overloaded.length;
+  if (overloaded.length > overloadsMax(bins.count)) return overloaded.length;
   for (const b of overloaded) {
     for (const other of mender.partners(b)) {
       if (!budget.spend(50_000)) return mender.overloaded().length;

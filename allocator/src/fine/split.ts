@@ -22,6 +22,9 @@ export interface Arc {
   readonly cuts: number;
 }
 
+/** In long sequences most starts are as good as their neighbours: so many are tried first. */
+const STARTS_MAX = 40_000;
+
 function isBefore(a: Arc, b: Arc): boolean {
   return a.cuts - b.cuts < 0 || (a.cuts === b.cuts && a.error < b.error);
 }
@@ -110,9 +113,13 @@ export class Sequence {
     return +this.isJoined(from) + +this.isJoined(to >= this.length ? to - this.length : to);
   }
 
-  /** Visits, for every start, the two arcs that end on either side of the wanted size and whose error is below `errorMax()`. */
+  /**
+   * Visits, for every `stride`-th start, the two arcs that end on either side of the wanted size and whose error is at most
+   * `errorMax()`.
+   */
   #walk(
     target: Target,
+    stride: number,
     errorMax: () => number,
     visit: (from: number, to: number, error: number) => void,
   ): void {
@@ -131,6 +138,7 @@ export class Sequence {
         if (reached > goal) break;
         to = next;
       }
+      if (stride > 1 && from % stride !== 0 && this.isJoined(from)) continue;
       for (let end = to; end <= to + 1 && end <= from + length; end++) {
         const error = this.error(target, from, end, limit);
         if (error > limit) continue;
@@ -142,12 +150,22 @@ export class Sequence {
 
   /** The arc with the least error, or, where several are tolerable, the one that cuts the fewest index entries. */
   findArc(target: Target, preferFewCuts: boolean): { from: number; to: number; error: number } {
+    const stride = Math.floor(this.length / STARTS_MAX);
+    const arc = stride > 1 ? this.#bestArc(target, stride, preferFewCuts) : undefined;
+    return arc !== undefined && arc.error <= 1 ? arc : this.#bestArc(target, 1, preferFewCuts);
+  }
+
+  #bestArc(
+    target: Target,
+    stride: number,
+    preferFewCuts: boolean,
+  ): { from: number; to: number; error: number } {
     let best = { from: 0, to: 0, error: Number.POSITIVE_INFINITY };
     let bestCost = 3;
     // Once an arc is tolerable, others are of interest up to the tolerance if they may cut less.
     const limit = (): number =>
       preferFewCuts && bestCost > 0 ? Math.max(1, best.error) : best.error;
-    this.#walk(target, limit, (from, to, error) => {
+    this.#walk(target, stride, limit, (from, to, error) => {
       const cost = error > 1 || !preferFewCuts ? 3 : this.#cutsOf(from, to);
       if (cost < bestCost || (cost === bestCost && error < best.error)) {
         best = { from, to, error };
@@ -164,7 +182,7 @@ export class Sequence {
   arcs(target: Target, limit: number, areSidesEqual: boolean): Arc[] {
     const found: Arc[] = [];
     const one = (): number => 1;
-    this.#walk(target, one, (from, to, error) => {
+    this.#walk(target, 1, one, (from, to, error) => {
       if (areSidesEqual && to > this.length) return;
       const arc = { from, to, error, cuts: this.#cutsOf(from, to) };
       if (found.length === limit && !isBefore(arc, found[limit - 1]!)) return;

@@ -9,6 +9,7 @@ import type { Sequence, Target } from './split.ts';
 
 const CANDIDATES_MAX = 1600;
 const SCAN_MAX = 24;
+const SCAN_NEAR = 4;
 const CUTS_MAX = 4;
 const SHIFT_MAX = 60;
 
@@ -82,18 +83,6 @@ class Runs {
   overlap(a: number, b: number): boolean {
     return this.from[a]! < this.to[b]! && this.from[b]! < this.to[a]!;
   }
-
-  /** First place in the sorted order whose first effect is at least the value. */
-  lowerBound(value: number): number {
-    let low = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.sorted[middle]! < value) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
 }
 
 /** Cut made (+1) or healed (-1) before position k when the run on that side of it changes over. */
@@ -143,14 +132,27 @@ function bestSingle(runs: Runs, need: Float64Array, target: Target): Choice {
   return best;
 }
 
-/** The best of the pairs whose effect on the first resource is nearest to what is needed. */
-function bestPair(runs: Runs, need: Float64Array, target: Target): Choice {
+/** The best of the pairs whose effect on the first resource is nearest to what is needed, `reach` of them for each run. */
+function bestPair(
+  runs: Runs,
+  need: Float64Array,
+  target: Target,
+  reach: number,
+  isTolerableOnly: boolean,
+): Choice {
   const best = noChoice();
-  for (let a = 0; a < runs.count; a++) {
-    const middle = runs.lowerBound(need[0]! - runs.effect[0]![a]!);
-    const first = Math.max(0, middle - SCAN_MAX / 2);
-    const last = Math.min(runs.count, middle + SCAN_MAX / 2);
-    for (let at = first; at < last; at++) {
+  const first = runs.effect[0]!;
+  // As the one run's effect grows, its best partner's falls: the place in the sorted order only goes down.
+  let middle = runs.count;
+  for (let place = 0; place < runs.count; place++) {
+    const a = runs.order[place]!;
+    const wanted = need[0]! - first[a]!;
+    while (middle > 0 && runs.sorted[middle - 1]! >= wanted) middle--;
+    const low = Math.max(0, middle - reach);
+    const high = Math.min(runs.count, middle + reach);
+    for (let at = low; at < high; at++) {
+      const isFar = Math.abs(runs.sorted[at]! - wanted) > target.tolerance[0]!;
+      if (isTolerableOnly && isFar) continue;
       const b = runs.order[at]!;
       const cost = runs.cost[a]! + runs.cost[b]!;
       if (best.error <= 1 && cost >= best.cost) continue;
@@ -191,7 +193,8 @@ export function correctSplit(sequence: Sequence, target: Target, rounds: number)
     const runs = new Runs(sequence, span);
     let choice = bestSingle(runs, need, target);
     if (choice.error > 1) {
-      const pair = bestPair(runs, need, target);
+      let pair = bestPair(runs, need, target, SCAN_NEAR, true);
+      if (pair.error > 1) pair = bestPair(runs, need, target, SCAN_MAX / 2, false);
       if (pair.error < choice.error) choice = pair;
     }
     if (choice.a < 0 || choice.error >= error) break;
