@@ -18,7 +18,7 @@ import {
 import type { Committer } from '../chain/commit.ts';
 import type { HeadWriter } from '../chain/head.ts';
 import type { Resumer } from '../chain/resume.ts';
-import type { Store } from '../engine/store.ts';
+import { type Store, StoreError } from '../engine/store.ts';
 import type { Replies } from '../requests/replies.ts';
 import type { Routes } from '../requests/routes.ts';
 import type { PeerLinks } from '../shell/host.ts';
@@ -148,9 +148,12 @@ export class Installer {
    * syncing. The last one in sync keeps its place in the history as well, for it goes on from there.
    */
   async #keep(replica: Replica, record: RangeRecord, role: Role): Promise<void> {
-    const copy = await this.#fit(replica, record);
-    if (copy.isComplete && !role.isLast) await this.#lapse(copy, record);
-    else await this.#parts.keeper.put(copy, record);
+    const copy = await this.#lose(replica, async () => {
+      const fitting = await this.#fit(replica, record);
+      if (fitting.isComplete && !role.isLast) await this.#lapse(fitting, record);
+      else await this.#parts.keeper.put(fitting, record);
+      return fitting;
+    });
     if (!copy.isComplete) this.#forgetPending(copy);
     const { successor } = copy.role;
     copy.become(record);
@@ -159,6 +162,20 @@ export class Installer {
     this.#parts.routes.add(copy);
     if (successor !== undefined) this.#parts.peers.unwant(successor);
     this.#releaseWaiters(copy);
+  }
+
+  /**
+   * A drive whose device failed can still stop serving. It need not remember that: its next life serves
+   * nothing before it has registered, and is told again.
+   */
+  async #lose(replica: Replica, persist: () => Promise<Replica>): Promise<Replica> {
+    try {
+      return await persist();
+    } catch (error) {
+      if (!(error instanceof StoreError && error.code === 'flush-failed')) throw error;
+      replica.isComplete = false;
+      return replica;
+    }
   }
 
   /**
@@ -217,7 +234,10 @@ export class Installer {
 
   async #leave(replica: Replica, record: RangeRecord): Promise<void> {
     const { committer, routes, peers } = this.#parts;
-    await this.#parts.keeper.put(replica, record, { isGone: true });
+    await this.#lose(replica, async () => {
+      await this.#parts.keeper.put(replica, record, { isGone: true });
+      return replica;
+    });
     const { successor } = replica.role;
     replica.become(record);
     replica.resumes++;

@@ -85,6 +85,22 @@ test(
   }),
 );
 
+test(
+  'a drive whose device failed takes its removal all the same, and answers nothing any more',
+  deadline(20_000, async () => {
+    const { world, client } = await chainOf(['a', 'b', 'c']);
+    await client.put('a', 'k', 'v1');
+    const disk = world.disks?.get('c') as MemoryDisk;
+    disk.failFlushes = 1_000;
+    void client.put('a', 'k', 'v2').catch(() => {});
+    await world.sim.run(() => false, 200);
+    await world.install(record(1, 2, ['a', 'b', ['c', offline]]), ['c', 'b', 'a']);
+    const { status } = await client.get('c', 'k', { epoch: 2 });
+    assert.is(status, Status.staleIndex);
+    assert.is((await client.get('b', 'k', { epoch: 2 })).value.toString(), 'v2');
+  }),
+);
+
 test('an heir of the tail may be read when it has committed all that it had', () => {
   const middle = new Replica(record(1, 1, ['a', 'b', 'c']), 1 as never, 'b' as never, 0);
   middle.last = 7;
