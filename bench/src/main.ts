@@ -17,6 +17,8 @@ const measurers: Record<SectionName, (options: BenchOptions) => Promise<Section>
   replicas: async (options) => (await import('./sections/replicas.ts')).compareReplicas(options),
   elastic: async (options) => (await import('./sections/elastic.ts')).measureElasticity(options),
   rebalance: async (options) => (await import('./sections/rebalance.ts')).measureRebalance(options),
+  'reads-spread': async (options) =>
+    (await import('./sections/reads-spread.ts')).compareReads(options),
 };
 
 function parseSections(text: string): SectionName[] {
@@ -99,11 +101,11 @@ async function run(flags: Flags): Promise<void> {
 
 const program = new Command('bench')
   .description(
-    'Measures Piton: parts alone, storage alone, end to end against Redis, copies, changes of the layout.',
+    'Measures Piton: parts alone, storage alone, end to end against Redis, copies, reads, changes of the layout.',
   )
   .option(
     '--only <sections>',
-    'some of micro,storage,redis,replicas,elastic,rebalance',
+    'some of micro,storage,redis,replicas,elastic,rebalance,reads-spread',
     parseSections,
     [...Object.values(SectionName)],
   )

@@ -7,6 +7,7 @@ export const SectionName = {
   replicas: 'replicas',
   elastic: 'elastic',
   rebalance: 'rebalance',
+  reads: 'reads-spread',
 } as const;
 export type SectionName = (typeof SectionName)[keyof typeof SectionName];
 

@@ -8,5 +8,5 @@ export interface Contender {
 }
 
 export type ContenderSpec =
-  | { readonly kind: 'piton'; readonly metaAddress: string }
+  | { readonly kind: 'piton'; readonly metaAddress: string; readonly reads?: 'any' | 'tail' }
   | { readonly kind: 'redis'; readonly ports: readonly number[] };

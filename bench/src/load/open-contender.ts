@@ -6,7 +6,7 @@ import type { Contender, ContenderSpec } from './contender.ts';
 export async function openContender(spec: ContenderSpec): Promise<Contender> {
   if (spec.kind === 'piton') {
     const { openPiton } = await import('./piton-contender.ts');
-    return openPiton(spec.metaAddress);
+    return openPiton(spec.metaAddress, spec.reads);
   }
   const { openRedis } = await import('./redis-contender.ts');
   return openRedis(spec.ports);

@@ -3,11 +3,15 @@
 import { KVClient } from '@piton/sdk';
 import type { Contender } from './contender.ts';
 
-export async function openPiton(metaAddress: string): Promise<Contender> {
+export async function openPiton(
+  metaAddress: string,
+  reads: 'any' | 'tail' = 'any',
+): Promise<Contender> {
   const kv = await KVClient.connect({
     metadata: [metaAddress],
     keyspace: 'default',
     codec: 'binary',
+    reads,
   });
   return {
     put: (key, value) => kv.put(key, value),

@@ -21,7 +21,9 @@ import { IndexCache } from '../routing/index-cache.ts';
 import { IndexFeed } from '../routing/index-feed.ts';
 import { Lookups } from '../routing/lookups.ts';
 import { MetadataLink } from '../routing/metadata-link.ts';
+import { Readers } from '../routing/readers.ts';
 import { Routing } from '../routing/routing.ts';
+import type { DriveLink } from '../transport/drive-link.ts';
 import { DriveLinks } from '../transport/drive-links.ts';
 import { Fifo } from '../transport/fifo.ts';
 import type { Settings } from './options.ts';
@@ -41,6 +43,7 @@ export class Core {
   readonly dispatcher: Dispatcher;
   readonly links: DriveLinks;
   readonly routing: Routing;
+  readonly readers: Readers;
   readonly feed: IndexFeed;
   readonly lookups: Lookups;
   readonly settler: Settler;
@@ -68,13 +71,14 @@ export class Core {
     this.#addresses = new Addresses(settings.addressMap);
     this.dispatcher = new Dispatcher(environment, counters, maxInFlightPerDrive, name);
     this.links = new DriveLinks(this.dispatcher);
+    this.readers = new Readers(environment.random);
     this.routing = new Routing({
-      index: new IndexCache(this.links, maxRanges),
+      index: new IndexCache(this.links, maxRanges, settings.reads),
       addresses: this.#addresses,
       links: this.links,
       counters,
       encoder: this.#encoderNow,
-      onChanged: () => this.dispatcher.rerouteWaiting(this.links.all()),
+      onChanged: () => this.dispatcher.rerouteWaiting(),
     });
     this.#metadata = new MetadataLink(environment, settings.metadata, counters, name, {
       connected: () => this.#handleMetadata(true),
@@ -123,6 +127,7 @@ export class Core {
       room,
       settler,
       routing,
+      readers: this.readers,
       sweeper: this.#sweeper,
       requeue: (operation) => this.dispatcher.requeue(operation),
       lookUp: (operation) => this.#lookUp(operation),
@@ -138,6 +143,8 @@ export class Core {
       retrier,
       sweeper: this.#sweeper,
       routing,
+      readers: this.readers,
+      links: this.links,
       early: this.#early,
       encoder: this.#encoderNow,
       lookUp: (operation) => this.#lookUp(operation),
@@ -301,13 +308,37 @@ export class Core {
     if (record !== undefined) this.lookups.ask(record.start, () => {});
   }
 
-  #sweep(nowMs: number): number {
+  /** Drives that owe an answer for too long, and when the next may be one. */
+  #findSilent(nowMs: number): { links: Set<DriveLink>; nextMs: number } {
+    const links = new Set<DriveLink>();
     let nextMs = Number.POSITIVE_INFINITY;
+    for (const link of this.links.all()) {
+      const { health } = link;
+      if (health.isSilent(nowMs)) {
+        links.add(link);
+        this.readers.avoid(link, nowMs);
+        this.dispatcher.rerouteReads(link);
+      } else if (health.isWatching) nextMs = Math.min(nextMs, health.silentAtMs);
+    }
+    return { links, nextMs };
+  }
+
+  /** A read that a silent drive has can be answered by another member. */
+  #leaveSilent(operation: Operation, silent: ReadonlySet<DriveLink>): void {
+    const { link, state } = operation;
+    if (operation.isWrite || state !== State.sent || link === undefined) return;
+    if (silent.has(link)) this.retrier.leave(operation, link);
+  }
+
+  #sweep(nowMs: number): number {
+    const silent = this.#findSilent(nowMs);
+    let nextMs = silent.nextMs;
     this.table.forEach((operation) => {
       if (operation.deadlineMs <= nowMs) {
         this.retrier.expire(operation);
         return;
       }
+      if (silent.links.size > 0) this.#leaveSilent(operation, silent.links);
       if (operation.state === State.resting) {
         if (operation.wakeAtMs <= nowMs) this.retrier.wake(operation);
         else if (operation.wakeAtMs < nextMs) nextMs = operation.wakeAtMs;

@@ -9,6 +9,9 @@ import { environmentFor } from './environment.ts';
 /** 'flush': answered when every member has it on its device. 'os': when every system has it. */
 export type Durability = 'flush' | 'os';
 
+/** Both are linearizable. */
+export type Reads = 'any' | 'tail';
+
 export interface ClientOptions {
   /** HOST:PORT of the metadata server; several are tried in turn. */
   readonly metadata: readonly string[];
@@ -20,6 +23,8 @@ export interface ClientOptions {
   readonly timeoutMs?: number | undefined;
   /** Default: what the drives do. */
   readonly durability?: Durability | undefined;
+  /** Who answers reads: any serving member of a range, or its tail alone. Default 'any'. */
+  readonly reads?: Reads | undefined;
   readonly limits?: ClientLimits | undefined;
   readonly index?: { readonly maxRanges?: number | undefined } | undefined;
   /** From the address that a drive advertises to one that this machine reaches. */
@@ -48,6 +53,7 @@ export interface Settings {
   readonly codec: Codec;
   readonly timeoutMs: number;
   readonly durability: Durability | undefined;
+  readonly reads: Reads;
   readonly maxInFlightPerDrive: number;
   readonly maxQueued: number;
   readonly maxQueuedBytes: number;
@@ -64,6 +70,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   'codec',
   'timeoutMs',
   'durability',
+  'reads',
   'limits',
   'index',
   'addressMap',
@@ -93,6 +100,7 @@ export function checkOptions(options: ClientOptions): Settings {
     codec: checkCodec(codec),
     timeoutMs: checkTimeoutMs(options.timeoutMs ?? 10_000),
     durability: checkDurability(durability),
+    reads: checkReads(options.reads),
     maxInFlightPerDrive: count('limits.maxInFlightPerDrive', bounds.maxInFlightPerDrive, 4_096),
     maxQueued: count('limits.maxQueued', bounds.maxQueued, 100_000),
     maxQueuedBytes: count('limits.maxQueuedBytes', bounds.maxQueuedBytes, 128 * MIB),
@@ -141,6 +149,12 @@ export function checkTimeoutMs(timeoutMs: unknown): number {
 export function checkDurability(durability: unknown): Durability | undefined {
   if (durability === undefined || durability === 'flush' || durability === 'os') return durability;
   throw invalidArgument('durability', "'flush' or 'os'", durability);
+}
+
+function checkReads(reads: unknown): Reads {
+  if (reads === undefined) return 'any';
+  if (reads === 'any' || reads === 'tail') return reads;
+  throw invalidArgument('options.reads', "'any' or 'tail'", reads);
 }
 
 function count(name: string, value: unknown, fallback: number): number {

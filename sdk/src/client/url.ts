@@ -1,4 +1,4 @@
-// piton://HOST:PORT[,HOST:PORT...]/KEYSPACE[?timeoutMs=...&durability=...&codec=...]
+// piton://HOST:PORT[,HOST:PORT...]/KEYSPACE[?timeoutMs=...&durability=...&codec=...&reads=...]
 //
 // The address of a cluster in one string. The port may be left out (7400), and the keyspace
 // ('default'). A parameter that is not known is refused, so that a misspelt one never goes unnoticed.
@@ -37,10 +37,13 @@ function takeParameter(options: Record<string, unknown>, name: string, value: st
     case 'codec':
       options['codec'] = value;
       return;
+    case 'reads':
+      options['reads'] = value;
+      return;
     default:
       throw new KVError(
         'KV_INVALID_ARGUMENT',
-        `url: expected the parameters timeoutMs, durability, codec; got ${JSON.stringify(name)}`,
+        `url: expected the parameters timeoutMs, durability, codec, reads; got ${JSON.stringify(name)}`,
       );
   }
 }

@@ -24,8 +24,11 @@ import type { Attempt } from '../errors/kv-error.ts';
 import type { KeyEncoder } from '../keys/key-encoder.ts';
 import type { Retrier } from '../retry/retrier.ts';
 import type { Sweeper } from '../retry/sweeper.ts';
+import type { Route } from '../routing/index-cache.ts';
+import type { Readers } from '../routing/readers.ts';
 import type { Routing } from '../routing/routing.ts';
 import type { DriveLink } from '../transport/drive-link.ts';
+import type { DriveLinks } from '../transport/drive-links.ts';
 import type { Fifo } from '../transport/fifo.ts';
 import type { LinkOwner } from '../transport/link-owner.ts';
 import { isAnswer, resultOf } from './answers.ts';
@@ -42,6 +45,8 @@ export interface DispatcherParts {
   readonly retrier: Retrier;
   readonly sweeper: Sweeper;
   readonly routing: Routing;
+  readonly readers: Readers;
+  readonly links: DriveLinks;
   readonly early: Fifo;
   readonly encoder: () => KeyEncoder;
   readonly lookUp: (operation: Operation) => void;
@@ -136,13 +141,21 @@ export class Dispatcher implements LinkOwner {
   }
 
   /** Routes have changed: what waits for a drive that is not connected may belong to another. */
-  rerouteWaiting(links: Iterable<DriveLink>): void {
-    for (const link of links) {
-      if (link.isConnected || link.queued === 0) continue;
-      for (const operation of link.drain()) {
-        operation.link = undefined;
-        this.requeue(operation);
-      }
+  rerouteWaiting(): void {
+    for (const link of this.#parts.links.all()) {
+      if (!link.isConnected && link.queued > 0) this.#reroute(link.drain());
+    }
+  }
+
+  /** Reads that wait for a drive that is not reached, or silent, may be answered by another one. */
+  rerouteReads(link: DriveLink): void {
+    if (link.queued > 0) this.#reroute(link.drainReads());
+  }
+
+  #reroute(operations: readonly Operation[]): void {
+    for (const operation of operations) {
+      operation.link = undefined;
+      this.requeue(operation);
     }
   }
 
@@ -185,6 +198,21 @@ export class Dispatcher implements LinkOwner {
     if (!this.#parts.room.isLineEmpty && !this.#isScheduled) this.#schedule();
   }
 
+  watching(link: DriveLink): void {
+    this.#parts.sweeper.note(link.health.silentAtMs);
+  }
+
+  handleOpened(link: DriveLink): void {
+    // What waits for another member, which may never be reached, can be answered by this one.
+    for (const other of this.#parts.links.all()) {
+      if (other !== link && !other.isConnected) this.rerouteReads(other);
+    }
+  }
+
+  handleUnreachable(link: DriveLink): void {
+    this.rerouteReads(link);
+  }
+
   handleLost(link: DriveLink, reason: Error | undefined): void {
     this.#parts.retrier.handleLost(link, reason);
   }
@@ -198,7 +226,14 @@ export class Dispatcher implements LinkOwner {
       settler.fail(operation, error);
       return;
     }
+    if (operation.isTrial) this.#welcome(operation);
     settler.succeed(operation, result);
+  }
+
+  #welcome(operation: Operation): void {
+    const { routing, readers } = this.#parts;
+    const route = routing.routeOf(operation);
+    if (route !== undefined && operation.link !== undefined) readers.welcome(route, operation.link);
   }
 
   #schedule(): void {
@@ -213,6 +248,7 @@ export class Dispatcher implements LinkOwner {
     this.#takeFromLine();
     const turn = this.#turn;
     this.#turn = this.#spareTurn;
+    this.#parts.readers.beginTurn(turn.length);
     for (const operation of turn) {
       if (operation.state === State.queued) this.#dispatch(operation, nowMs);
     }
@@ -242,12 +278,21 @@ export class Dispatcher implements LinkOwner {
     const { record } = route;
     operation.rangeId = record.id;
     operation.epoch = record.epoch;
-    const link = operation.isWrite ? route.head : route.tail;
+    const link = operation.isWrite ? route.head : this.#readerOf(route, operation, nowMs);
     if (link !== undefined) link.accept(operation, nowMs);
     else {
       operation.noteTrouble(noMember(record.epoch));
       retrier.rest(operation, 'noRoute');
     }
+  }
+
+  #readerOf(route: Route, operation: Operation, nowMs: number): DriveLink | undefined {
+    if (route.readers.length < 2) return route.readers[0];
+    const rounds = operation.trouble?.rounds ?? 0;
+    const { readers } = this.#parts;
+    const link = readers.choose(route, operation.key, rounds, nowMs);
+    if (route.absences !== undefined) operation.isTrial = readers.takeTrial();
+    return link;
   }
 
   #pumpReady(nowMs: number): void {

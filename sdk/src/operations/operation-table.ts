@@ -39,6 +39,12 @@ export class OperationTable {
     return operation !== undefined && operation.operationId === id ? operation : undefined;
   }
 
+  /** Gives an operation another id: an answer to the old one is nobody's any more. */
+  rename(operation: Operation): void {
+    this.remove(operation);
+    this.add(operation);
+  }
+
   remove(operation: Operation): void {
     const place = operation.operationId & this.#mask;
     if (this.#places[place] !== operation) return;

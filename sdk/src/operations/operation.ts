@@ -61,6 +61,8 @@ export class Trouble {
   fruitless = 0;
   /** Connections that ended before the answer came. */
   losses = 0;
+  /** Members that could not answer this read, one after the other. */
+  rounds = 0;
   /** How often it rested, for the growth of the pause. */
   rests = 0;
   cause = '';
@@ -114,6 +116,8 @@ export class Operation implements OperationInput {
   /** Bytes that it counts for in queues and credit. */
   weightBytes = 0;
   link: DriveLink | undefined = undefined;
+  /** Sent to a member that had refused reads of the range. */
+  isTrial = false;
   session: Session | undefined = undefined;
   trouble: Trouble | undefined = undefined;
   extras: Extras | undefined = undefined;

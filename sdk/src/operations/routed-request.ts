@@ -19,12 +19,15 @@ import { staleChannel } from '../diagnostics/channels.ts';
 import { codeOfStatus } from '../errors/failures.ts';
 import { type Attempt, KVError } from '../errors/kv-error.ts';
 import { type BackOffCause, backOffMs, isBackOffCause } from '../retry/back-off.ts';
+import { isForAnother, REFUSES_RANGE } from '../retry/elsewhere.ts';
 import type { Route } from '../routing/index-cache.ts';
 import type { DriveLink } from '../transport/drive-link.ts';
 import { Deadline } from './deadline.ts';
 
 const ATTEMPTS_MAX = 8;
 const FRUITLESS_MAX = 2;
+/** A member that has not answered a page for so long: another one may. */
+const MEMBER_MS = 2_000;
 
 export interface RoutedRequest<T, A> {
   /** For errors: what is being done. */
@@ -53,7 +56,7 @@ export async function routedRequest<T, A>(
   const trial = new Trial(core, request as unknown as RoutedRequest<unknown, unknown>);
   for (;;) {
     const route = await trial.locate();
-    const link = request.isForHead ? route.head : route.tail;
+    const link = request.isForHead ? route.head : trial.reader(route);
     if (link === undefined) {
       await trial.pause('noRoute', undefined);
       continue;
@@ -62,9 +65,11 @@ export async function routedRequest<T, A>(
       const connection = await trial.connect(link);
       const { remainingMs } = trial.deadline;
       const message = request.make(route.record, remainingMs);
-      const options = { timeoutMs: remainingMs, signal: request.signal };
+      const timeoutMs = trial.patienceMs(route);
+      const options = { timeoutMs, signal: request.signal };
       const answer = await connection.request(request.type, message, request.answerType, options);
       link.dialer.prove();
+      trial.succeeded(route, link);
       return { ...answer, record: route.record };
     } catch (error) {
       await trial.react(error, link, route);
@@ -79,6 +84,8 @@ class Trial {
   readonly #request: RoutedRequest<unknown, unknown>;
   readonly #attempts: Attempt[] = [];
   #pauses = 0;
+  /** Members that could not answer, one after the other. */
+  #rounds = 0;
   #fruitless = 0;
   #lastCause: string | undefined;
   #retryAfterMs: number | undefined;
@@ -101,6 +108,23 @@ class Trial {
     }
   }
 
+  /** One member of a range answers all pages of a scan, as long as it does. */
+  reader(route: Route): DriveLink | undefined {
+    const nowMs = this.#core.settings.environment.clock.nowMs();
+    return this.#core.readers.pick(route, route.record.id, this.#rounds, nowMs);
+  }
+
+  succeeded(route: Route, link: DriveLink): void {
+    if (!this.#request.isForHead) this.#core.readers.welcome(route, link);
+  }
+
+  /** How long one member is waited for. */
+  patienceMs(route: Route): number {
+    const { remainingMs } = this.deadline;
+    const isElsewhere = !this.#request.isForHead && route.readers.length > 1;
+    return isElsewhere ? Math.min(remainingMs, MEMBER_MS) : remainingMs;
+  }
+
   connect(link: DriveLink): Promise<Connection> {
     return this.deadline.race(link.dialer.connection());
   }
@@ -113,6 +137,7 @@ class Trial {
     const cause = status ?? 'connectionLost';
     this.#note({ drive: link.drive, epoch, sent: status !== undefined, status, cause });
     if (error instanceof KVError) throw error;
+    if (this.#mayAskAnother(error, link, route)) return;
     if (error instanceof RequestTimeoutError) throw this.#giveUp('KV_TIMEOUT', error);
     if (!(error instanceof RefusedError)) {
       await this.pause('connectionLost', undefined, error);
@@ -132,6 +157,18 @@ class Trial {
       default:
         throw this.#giveUp(codeOfStatus(error.status), error);
     }
+  }
+
+  /** A read that one member cannot answer goes to the next at once, until all were asked. */
+  #mayAskAnother(error: unknown, link: DriveLink, route: Route): boolean {
+    const { readers, settings } = this.#core;
+    if (this.#request.isForHead || route.readers.length < 2) return false;
+    const isRefused = error instanceof RefusedError;
+    if (isRefused && !isForAnother(error.status)) return false;
+    const nowMs = settings.environment.clock.nowMs();
+    if (isRefused && REFUSES_RANGE.has(error.status)) readers.leaveOut(route, link, nowMs);
+    else readers.avoid(link, nowMs);
+    return ++this.#rounds % route.readers.length !== 0;
   }
 
   async pause(

@@ -18,13 +18,15 @@ import {
 import { backOffChannel, staleChannel } from '../diagnostics/channels.ts';
 import type { Counters } from '../diagnostics/counters.ts';
 import { failureOf, refusalOf } from '../errors/failures.ts';
-import { KIND_NAMES, type Operation, State } from '../operations/operation.ts';
+import { KIND_NAMES, type Operation, State, type Trouble } from '../operations/operation.ts';
 import type { OperationTable } from '../operations/operation-table.ts';
 import type { Room } from '../operations/room.ts';
 import type { Settler } from '../operations/settler.ts';
+import type { Readers } from '../routing/readers.ts';
 import type { Routing } from '../routing/routing.ts';
 import type { DriveLink } from '../transport/drive-link.ts';
 import { type BackOffCause, backOffMs, isBackOffCause } from './back-off.ts';
+import { isForAnother, REFUSES_RANGE } from './elsewhere.ts';
 import { expiryOf } from './expiry.ts';
 import type { Sweeper } from './sweeper.ts';
 
@@ -41,6 +43,7 @@ export interface RetrierParts {
   readonly room: Room;
   readonly settler: Settler;
   readonly routing: Routing;
+  readonly readers: Readers;
   readonly sweeper: Sweeper;
   /** Routes the operation anew in this turn. */
   readonly requeue: (operation: Operation) => void;
@@ -61,6 +64,7 @@ export class Retrier {
     const detail = detailOf(reader);
     const reaction = reactionTo(status);
     const name = statusName(status);
+    if (!operation.isWrite && this.#readElsewhere(operation, link, status, detail)) return;
     if (reaction === Reaction.reject || reaction === Reaction.done) {
       this.#reject(operation, link, status, detail);
       return;
@@ -79,6 +83,46 @@ export class Retrier {
       if (reaction === Reaction.askAgain) this.#doubt(operation);
       this.rest(operation, isBackOffCause(name) ? name : 'rangeUnavailable', detail.retryAfterMs);
     }
+  }
+
+  /** The drive has not answered a read for too long: another member may, if there is one. */
+  leave(operation: Operation, link: DriveLink): void {
+    const route = this.#parts.routing.routeOf(operation);
+    const isElsewhere = route?.readers.some((other) => other !== link && other.isConnected);
+    if (route === undefined || isElsewhere !== true) return;
+    const { epoch } = operation;
+    const cause = 'silent';
+    operation.noteTrouble({ drive: link.drive, epoch, sent: true, status: undefined, cause });
+    link.cancel(operation);
+    this.#parts.table.rename(operation);
+    this.#backToQueue(operation);
+    this.#retry(operation);
+  }
+
+  /**
+   * A member cannot answer a read now: another one is asked at once, until all have refused. False:
+   * there is nobody else to ask.
+   */
+  #readElsewhere(operation: Operation, link: DriveLink, status: number, detail: Detail): boolean {
+    if (!isForAnother(status)) return false;
+    const { routing, readers, clock } = this.#parts;
+    const route = routing.routeOf(operation);
+    if (route === undefined || route.readers.length < 2) return false;
+    const nowMs = clock.nowMs();
+    if (REFUSES_RANGE.has(status)) readers.leaveOut(route, link, nowMs, detail.retryAfterMs);
+    else readers.avoid(link, nowMs, detail.retryAfterMs);
+    const rounds = (operation.trouble?.rounds ?? 0) + 1;
+    if (operation.trouble !== undefined) operation.trouble.rounds = rounds;
+    if (rounds % route.readers.length === 0) return false;
+    const name = statusName(status);
+    const { epoch } = operation;
+    const attempt = { drive: link.drive, epoch, sent: true, status: name, cause: name };
+    const trouble = operation.noteTrouble(attempt);
+    trouble.rounds = rounds;
+    trouble.retryAfterMs = detail.retryAfterMs;
+    this.#backToQueue(operation);
+    this.#retry(operation);
+    return true;
   }
 
   /** The connection ended before the answers of these came. */
@@ -160,10 +204,21 @@ export class Retrier {
     } else if (isCorrected || !routing.isCurrent(operation)) {
       trouble.fruitless = 0;
       this.#retry(operation);
-    } else {
+    } else if (!this.#leaveFruitless(operation, link, trouble)) {
       trouble.fruitless++;
       this.rest(operation, 'staleIndex');
     }
+  }
+
+  /** A member says that it is none, and knows nothing newer than we do: the others may. */
+  #leaveFruitless(operation: Operation, link: DriveLink, trouble: Trouble): boolean {
+    if (operation.isWrite) return false;
+    const { routing, readers, clock } = this.#parts;
+    const route = routing.routeOf(operation);
+    if (route === undefined || ++trouble.rounds % route.readers.length === 0) return false;
+    readers.leaveOut(route, link, clock.nowMs());
+    this.#retry(operation);
+    return true;
   }
 
   /** Sent, and not known whether it was done: from now on under the flag that says so. */

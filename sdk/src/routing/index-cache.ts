@@ -9,22 +9,25 @@
 import {
   headOf,
   type KeyspaceId,
+  MemberState,
   type RangeId,
   RangeIndex,
   type RangeRecord,
-  tailOf,
 } from '@piton/protocol';
 import { LRUCache } from 'lru-cache';
 import type { DriveLink } from '../transport/drive-link.ts';
 import type { DriveLinks } from '../transport/drive-links.ts';
+import type { Absences } from './readers.ts';
 
 /** A record with the links to its drives. */
 export interface Route {
   readonly record: RangeRecord;
   /** Takes the writes; undefined when no member serves. */
   readonly head: DriveLink | undefined;
-  /** Answers the reads. */
-  readonly tail: DriveLink | undefined;
+  /** May answer reads: the serving members from head to tail, or the tail alone. */
+  readonly readers: readonly DriveLink[];
+  /** Who of them is left alone for a while; see readers.ts. */
+  absences: Absences | undefined;
 }
 
 export class IndexCache {
@@ -32,13 +35,15 @@ export class IndexCache {
   readonly #routes: Map<RangeId, Route> = new Map();
   readonly #links: DriveLinks;
   readonly #maxRanges: number;
+  readonly #reads: 'any' | 'tail';
   #keyspace: KeyspaceId | undefined;
   /** Only when the index is kept in part. */
   #recent: LRUCache<RangeId, true> | undefined;
 
-  constructor(links: DriveLinks, maxRanges: number) {
+  constructor(links: DriveLinks, maxRanges: number, reads: 'any' | 'tail') {
     this.#links = links;
     this.#maxRanges = maxRanges;
+    this.#reads = reads;
   }
 
   get size(): number {
@@ -115,14 +120,20 @@ export class IndexCache {
 
   #makeRoute(record: RangeRecord): Route {
     const head = headOf(record);
-    const tail = tailOf(record);
-    const route = {
+    const route: Route = {
       record,
       head: head === undefined ? undefined : this.#links.of(head),
-      tail: tail === undefined ? undefined : this.#links.of(tail),
+      readers: this.#readersOf(record),
+      absences: undefined,
     };
     this.#routes.set(record.id, route);
     return route;
+  }
+
+  #readersOf({ chain }: RangeRecord): DriveLink[] {
+    const serving = chain.filter(({ state }) => state === MemberState.serving);
+    const members = this.#reads === 'any' ? serving : serving.slice(-1);
+    return members.map(({ drive }) => this.#links.of(drive));
   }
 
   #forget(id: RangeId): void {

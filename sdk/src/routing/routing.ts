@@ -9,7 +9,7 @@ import type { Operation } from '../operations/operation.ts';
 import type { DriveLink } from '../transport/drive-link.ts';
 import type { DriveLinks } from '../transport/drive-links.ts';
 import type { Addresses } from './addresses.ts';
-import type { IndexCache } from './index-cache.ts';
+import type { IndexCache, Route } from './index-cache.ts';
 
 export type Source = 'push' | 'reply' | 'fetch';
 
@@ -67,6 +67,11 @@ export class Routing {
     link.takeNewsVersion(news.version);
     if (changed > 0) this.#parts.counters.newsOnReplies++;
     publishDelta('reply', news.version, news.records.length, changed);
+  }
+
+  /** The route of an operation as it is known now. */
+  routeOf(operation: Operation): Route | undefined {
+    return this.#parts.index.find(this.#parts.encoder().encode(operation.callKey));
   }
 
   /** Whether the operation was routed by what is in the cache now. */

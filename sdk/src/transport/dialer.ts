@@ -19,6 +19,8 @@ export interface DialerEvents {
   opened(connection: Connection): void;
   frame(connection: Connection, frame: Frame): void;
   closed(connection: Connection, reason: Error | undefined): void;
+  /** The first attempt after a connection, or ever, has failed. */
+  failed(): void;
   /** Whether another attempt is worth it by itself. */
   isWanted(): boolean;
 }
@@ -147,6 +149,7 @@ export class Dialer {
   #fail(error: unknown): void {
     this.#isDialling = false;
     if (this.#isClosed) return;
+    const isFirst = this.#failures === 0;
     this.#lastError = error;
     this.#owner.counters.connectFailures++;
     if (healthChannel.isHeard) {
@@ -154,6 +157,7 @@ export class Dialer {
     }
     this.#keepPause();
     this.#settle((waiter) => waiter.reject(error));
+    if (isFirst) this.#events.failed();
   }
 
   #keepPause(): void {

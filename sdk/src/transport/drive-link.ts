@@ -20,6 +20,7 @@ import type { Operation } from '../operations/operation.ts';
 import { Credit } from './credit.ts';
 import { Dialer } from './dialer.ts';
 import { Fifo } from './fifo.ts';
+import { LinkHealth } from './link-health.ts';
 import type { LinkOwner } from './link-owner.ts';
 import { Session } from './session.ts';
 
@@ -31,6 +32,10 @@ const NO_SESSION = { high: 0, low: 0, lowest: 0 } as const;
 export class DriveLink {
   readonly drive: string;
   readonly dialer: Dialer;
+  readonly health: LinkHealth = new LinkHealth();
+  /** Reads of this turn that may still join those that are here; kept by routing/readers.ts. */
+  shareLeft = 0;
+  shareTurn = 0;
   readonly #owner: LinkOwner;
   readonly #credit: Credit;
   readonly #queue: Fifo = new Fifo();
@@ -53,12 +58,18 @@ export class DriveLink {
       frame: (connection, frame) => this.#handleFrame(connection, frame),
       closed: (connection, reason) => this.#handleClosed(connection, reason),
       opened: (connection) => this.#handleOpened(connection),
+      failed: () => this.#owner.handleUnreachable(this),
       isWanted: () => this.queued > 0,
     });
   }
 
   get isConnected(): boolean {
     return this.#connection !== undefined;
+  }
+
+  /** Connected, and no reason is known to prefer another drive. */
+  get isFine(): boolean {
+    return this.#connection !== undefined && !this.health.isAvoided;
   }
 
   get inFlight(): number {
@@ -95,10 +106,17 @@ export class DriveLink {
 
   release(operation: Operation): void {
     this.#credit.release(operation);
+    if (this.health.isWatched(operation.operationId)) this.#sample();
   }
 
   releaseAbandoned(operationId: number): void {
     this.#credit.releaseAbandoned(operationId);
+    if (this.health.isWatched(operationId)) this.#sample();
+  }
+
+  /** What one more read costs here, beside other drives. */
+  costAt(nowMs: number): number {
+    return this.health.costAt(nowMs, this.#credit.operations);
   }
 
   /** An operation that was sent has been given up: the drive need not do it any more. */
@@ -114,6 +132,13 @@ export class DriveLink {
     // In which of the two it waits is not recorded: a queue that tidies too often loses nothing.
     this.#numberless.noteSettled();
     this.#queue.noteSettled();
+  }
+
+  /** Hands back the reads that wait. */
+  drainReads(): Operation[] {
+    const waiting = this.#queue.drain();
+    for (const operation of waiting) if (operation.isWrite) this.#queue.push(operation);
+    return waiting.filter((operation) => !operation.isWrite);
   }
 
   /** Hands back everything that waits. */
@@ -145,10 +170,20 @@ export class DriveLink {
     operation.budgetMs = Math.max(1, operation.deadlineMs - nowMs);
     writer.add(operation);
     this.#credit.use(operation);
+    if (!this.health.isWatching && !operation.isWrite) this.#watch(operation);
     this.#owner.sent(operation, this);
     if (writer.payloadBytes >= FRAME_BYTES_TARGET || writer.count >= OPERATIONS_PER_FRAME_MAX) {
       this.#sendFrame();
     }
+  }
+
+  #watch(operation: Operation): void {
+    this.health.watch(operation.operationId, this.#owner.environment.clock.nowMs());
+    this.#owner.watching(this);
+  }
+
+  #sample(): void {
+    this.health.sample(this.#owner.environment.clock.nowMs());
   }
 
   #sendFrame(): void {
@@ -236,6 +271,7 @@ export class DriveLink {
     this.#credit.grant(inFlightOperationsMax, inFlightBytesMax);
     this.#newsVersion = 0;
     this.#owner.markReady(this);
+    this.#owner.handleOpened(this);
   }
 
   #handleFrame(connection: Connection, frame: Frame): void {
@@ -250,6 +286,7 @@ export class DriveLink {
   #handleClosed(connection: Connection, reason: Error | undefined): void {
     if (connection !== this.#connection) return;
     this.#connection = undefined;
+    this.health.unwatch();
     this.#cancelled = [];
     // What is in the writer counts as sent; whether it was does not matter for a numbered write.
     if (this.#writer.count > 0) this.#writer.finish(EMPTY_CONTEXT);

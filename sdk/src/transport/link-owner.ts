@@ -25,6 +25,12 @@ export interface LinkOwner {
   markDirty(link: DriveLink): void;
   /** The link may send what waits in it: pump it in this turn. */
   markReady(link: DriveLink): void;
+  /** A read is watched for how long its answer takes. */
+  watching(link: DriveLink): void;
+  /** A new connection. */
+  handleOpened(link: DriveLink): void;
+  /** An attempt to connect has failed, the first in a row. */
+  handleUnreachable(link: DriveLink): void;
   /** A results frame. What this throws closes the connection. */
   handleResults(link: DriveLink, frame: Frame): void;
   /** The connection ended: what was sent over it will not be answered. */

@@ -15,6 +15,7 @@ import {
   encodeEntries,
   type Frame,
   isInside,
+  MemberState,
   messages,
   NodeKind,
   newsToWire,
@@ -92,6 +93,8 @@ export class FakeDrive {
   isSilent: ((operation: FakeOperation) => boolean) | undefined;
   refuseScan: ((message: { start: Uint8Array }) => Refusal | undefined) | undefined;
   beforeScan: (() => void) | undefined;
+  /** How long answers to batches take. */
+  delayMs = 0;
   frames: number[] = [];
   operations = 0;
   cancelled: number[] = [];
@@ -187,13 +190,13 @@ export class FakeDrive {
     }
     const news = this.news !== undefined && reader.indexVersion < this.news.version;
     if (writer.count === 0) return;
-    connection.sendFrame(
-      writer.finish({
-        indexVersion: this.indexVersion,
-        waitMs: 0,
-        news: news ? newsToWire(this.news) : null,
-      }),
-    );
+    const chunks = writer.finish({
+      indexVersion: this.indexVersion,
+      waitMs: 0,
+      news: news ? newsToWire(this.news) : null,
+    });
+    if (this.delayMs === 0) connection.sendFrame(chunks);
+    else setTimeout(() => connection.sendFrame(chunks), this.delayMs);
   }
 
   #refusalFor(reader: BatchReader): Refusal | undefined {
@@ -207,8 +210,9 @@ export class FakeDrive {
       return this.#stale(reader.key);
     }
     const isWrite = reader.code >= OperationCode.put;
-    const right = isWrite ? record.chain[0] : record.chain.at(-1);
-    return right?.drive === this.id ? undefined : this.#stale(reader.key);
+    const isHead = record.chain[0]?.drive === this.id;
+    const isRight = isWrite ? isHead : isServing(record, this.id);
+    return isRight ? undefined : this.#stale(reader.key);
   }
 
   #stale(key: Uint8Array): Refusal {
@@ -272,7 +276,7 @@ export class FakeDrive {
       record !== undefined &&
       compareKeys(message.start, record.start) >= 0 &&
       endsWithin(message.end, record.end) &&
-      record.chain.at(-1)?.drive === this.id;
+      isServing(record, this.id);
     const refusal = this.refuseScan?.(message) ?? (isHere ? undefined : this.#stale(message.start));
     if (refusal !== undefined) {
       connection.refuse(frame.requestId, refusal.status as Status, refusal.detail);
@@ -316,6 +320,10 @@ const NOTHING: Result = {
   valueTag: 0,
   value: new Uint8Array(0),
 };
+
+function isServing({ chain }: RangeRecord, id: string): boolean {
+  return chain.some(({ drive, state }) => drive === id && state === MemberState.serving);
+}
 
 function endsWithin(end: Uint8Array | undefined, limit: Uint8Array | undefined): boolean {
   if (limit === undefined) return true;

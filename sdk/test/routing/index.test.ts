@@ -347,20 +347,27 @@ test(
 );
 
 test(
-  'chains: writes go to the head, reads to the last that serves',
+  'chains: writes go to the head, reads to any that serves, or to the last one',
   withCluster({ drives: 3 }, async (cluster) => {
     const record = rangeRecord({ id: 1, drives: ['drive-1', 'drive-2', 'drive-3'] });
     const chain = [...record.chain.slice(0, 2), { ...record.chain[2], state: 2 }];
     const syncing = { ...record, chain } as RangeRecord;
     cluster.meta.records = [syncing];
     cluster.install([{ ...record, chain: record.chain.slice(0, 2) }]);
-    const client = await cluster.connect();
+    const client = await cluster.connect({ reads: 'tail' });
     await client.put('a', 1);
     assert.is(await client.get('a'), 1);
     assert.equal(
       cluster.drives.map(({ operations }) => operations),
       [1, 1, 0],
     );
+    const spread = await cluster.connect();
+    const keys = Array.from({ length: 200 }, (_, n) => `k${n}`);
+    await spread.getMany(keys);
+    const [head = 0, tail = 0, syncing1 = 0] = cluster.drives.map(({ operations }) => operations);
+    assert.ok(head > 50 && tail > 50, `${head} and ${tail}`);
+    assert.is(head + tail, 202);
+    assert.is(syncing1, 0);
     const { chain: shown } = await client.locate('a');
     assert.equal(
       shown.map(({ state }) => state),

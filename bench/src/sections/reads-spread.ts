@@ -1,0 +1,153 @@
+// What it is worth that every member of a chain answers reads: the same gets on three drives with three
+// copies, at the tail alone and at any member, by the CPU time of the drive that has most to do.
+//
+// One hot range is the case that matters: its tail is one drive. Where many ranges spread over the drives
+// their tails do too, and the busiest drive has little more than its share anyway.
+
+import { type Cluster, startCluster } from '@piton/cluster';
+import { type Cell, keysFor } from '../load/cells.ts';
+import { LoadClient } from '../load/load-client.ts';
+import type { BenchOptions } from '../options.ts';
+import { Closers } from '../processes/closers.ts';
+import { cpuMs } from '../processes/cpu-time.ts';
+import { median, showCount, showPlain } from '../report/figures.ts';
+import { showProgress } from '../report/progress.ts';
+import type { Row, Section } from '../report/section.ts';
+
+const DRIVES = 3;
+const VALUE_BYTES = 128;
+const READS = ['tail', 'any'] as const;
+type Reads = (typeof READS)[number];
+
+/** Puts that go on beside the gets, on the same keys. */
+const BESIDE: Cell = { operation: 'put', valueBytes: VALUE_BYTES, inFlight: 4 };
+
+interface Scene {
+  readonly ranges: string;
+  readonly partitioning: 'range' | 'hash';
+  readonly hasPuts: boolean;
+}
+
+const scenes: readonly Scene[] = [
+  { ranges: 'one', partitioning: 'range', hasPuts: false },
+  { ranges: 'one, put beside', partitioning: 'range', hasPuts: true },
+  { ranges: 'many', partitioning: 'hash', hasPuts: false },
+];
+
+interface Turn {
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly clientMicros: number;
+  readonly driveMicros: number;
+  /** Gets for each CPU second of the busiest drive. */
+  readonly perBusiest: number;
+}
+
+function driveCpu(cluster: Cluster): number[] {
+  return cluster.drives.map(
+    ({ pid }) => (pid === undefined ? undefined : cpuMs(pid)) ?? Number.NaN,
+  );
+}
+
+async function takeTurn(
+  client: LoadClient,
+  cluster: Cluster,
+  cell: Cell,
+  ms: number,
+): Promise<Turn> {
+  const before = driveCpu(cluster);
+  const { operations, seconds, latencyP50, cpuMs: clientMs } = await client.run(cell, ms);
+  const took = driveCpu(cluster).map((after, at) => after - (before[at] as number));
+  return {
+    perSecond: operations / seconds,
+    p50: latencyP50,
+    clientMicros: (clientMs * 1000) / operations,
+    driveMicros: (took.reduce((sum, one) => sum + one, 0) * 1000) / operations,
+    perBusiest: (operations * 1000) / Math.max(...took),
+  };
+}
+
+/** Alternating, so that both meet the same machine. */
+async function compareCell(
+  clients: Record<Reads, LoadClient>,
+  cluster: Cluster,
+  cell: Cell,
+  options: BenchOptions,
+): Promise<Record<Reads, Turn[]>> {
+  const turns: Record<Reads, Turn[]> = { tail: [], any: [] };
+  for (const reads of READS) await clients[reads].run(cell, options.roundMs / 2);
+  for (let round = 0; round < options.rounds; round++) {
+    for (const reads of READS) {
+      turns[reads].push(await takeTurn(clients[reads], cluster, cell, options.roundMs));
+    }
+  }
+  return turns;
+}
+
+function rowOf(ranges: string, cell: Cell, reads: Reads, turns: Record<Reads, Turn[]>): Row {
+  const middle = (of: Reads, pick: (turn: Turn) => number): number => median(turns[of].map(pick));
+  const perBusiest = middle(reads, (turn) => turn.perBusiest);
+  return {
+    ranges,
+    inFlight: cell.inFlight,
+    reads,
+    perSecond: middle(reads, (turn) => turn.perSecond),
+    p50: middle(reads, (turn) => turn.p50),
+    clientMicros: middle(reads, (turn) => turn.clientMicros),
+    driveMicros: middle(reads, (turn) => turn.driveMicros),
+    perBusiest,
+    ratio: perBusiest / middle('tail', (turn) => turn.perBusiest),
+  };
+}
+
+async function measureScene(scene: Scene, options: BenchOptions): Promise<Row[]> {
+  await using stack = new Closers();
+  const { partitioning } = scene;
+  const cluster = await startCluster({ drives: DRIVES, replicas: DRIVES, partitioning });
+  stack.defer(() => cluster.stop());
+  const { metaAddress } = cluster;
+  const open = async (name: string, reads: Reads): Promise<LoadClient> => {
+    const client = await LoadClient.open(name, { kind: 'piton', metaAddress, reads });
+    stack.defer(() => client.close());
+    await client.fill(VALUE_BYTES, keysFor(VALUE_BYTES, options.keys));
+    return client;
+  };
+  const clients = { tail: await open('piton-tail', 'tail'), any: await open('piton-any', 'any') };
+  const writer = scene.hasPuts ? await open('piton-writer', 'any') : undefined;
+  const rows: Row[] = [];
+  for (const inFlight of options.inFlight) {
+    const cell: Cell = { operation: 'get', valueBytes: VALUE_BYTES, inFlight };
+    showProgress(`gets, ${inFlight} in flight, ranges: ${scene.ranges}`);
+    const turnsMs = options.roundMs * (2 * options.rounds + 1);
+    const beside = writer?.run(BESIDE, turnsMs);
+    const turns = await compareCell(clients, cluster, cell, options);
+    for (const reads of READS) rows.push(rowOf(scene.ranges, cell, reads, turns));
+    await beside;
+  }
+  return rows;
+}
+
+export async function compareReads(options: BenchOptions): Promise<Section> {
+  const rows: Row[] = [];
+  for (const scene of scenes) rows.push(...(await measureScene(scene, options)));
+  return {
+    name: 'reads-spread',
+    title: 'Gets of 128-byte values on three drives with three copies: at the tail, at any member',
+    columns: [
+      { key: 'ranges', title: 'ranges' },
+      { key: 'inFlight', title: 'in flight' },
+      { key: 'reads', title: 'reads' },
+      { key: 'perSecond', title: 'gets/s', show: showCount },
+      { key: 'p50', title: 'p50 ms', show: showPlain },
+      { key: 'clientMicros', title: 'client CPU us/get', show: showPlain },
+      { key: 'driveMicros', title: 'drives CPU us/get', show: showPlain },
+      { key: 'perBusiest', title: 'gets per CPU s of the busiest drive', show: showCount },
+      { key: 'ratio', title: 'times the tail alone', show: showPlain },
+    ],
+    rows,
+    notes: [
+      'CPU time from /proc, all threads; drives: the three together.',
+      `Put beside: another process puts the same keys, ${BESIDE.inFlight} at a time, three copies, flush; its work counts too.`,
+    ],
+  };
+}
