@@ -12,6 +12,8 @@ import { settlePromises } from './turn.ts';
 export interface ClusterShape {
   readonly seed: number;
   readonly drives: readonly DriveShape[];
+  /** Machines that stand beside until somebody lets them join. */
+  readonly spares?: readonly DriveShape[];
   readonly meta: MetaShape;
   readonly clients: number;
   readonly latencyMs: number;
@@ -27,7 +29,8 @@ export class SimCluster {
   readonly world: SimWorld;
   readonly log: LogBook;
   readonly meta: SimMeta;
-  readonly drives: readonly SimDrive[];
+  readonly #drives: SimDrive[];
+  readonly #spares: SimDrive[];
   readonly clientHosts: readonly string[];
   readonly admin: AdminClient;
 
@@ -37,14 +40,30 @@ export class SimCluster {
     this.world = new SimWorld({ seed, latencyMs, jitterMs, ...settle });
     this.log = new LogBook(() => this.world.nowMs, shape.keepsLog);
     this.meta = new SimMeta(this.world, shape.meta, this.log);
-    this.drives = shape.drives.map(
+    const all = [...shape.drives, ...(shape.spares ?? [])].map(
       (drive, at) => new SimDrive(this.world, `d${at + 1}`, drive, this.log),
     );
+    this.#drives = all.slice(0, shape.drives.length);
+    this.#spares = all.slice(shape.drives.length);
     this.clientHosts = Array.from({ length: shape.clients }, (_, at) => `c${at + 1}`);
     this.admin = new AdminClient(META_ADDRESSES, {
       environment: this.world.environmentFor('admin'),
       timeoutMs: 5_000,
     });
+  }
+
+  /** Those that have joined. */
+  get drives(): readonly SimDrive[] {
+    return this.#drives;
+  }
+
+  /** A spare drive joins; undefined: there is none left. */
+  join(): SimDrive | undefined {
+    const drive = this.#spares.shift();
+    if (drive === undefined) return undefined;
+    this.#drives.push(drive);
+    drive.start();
+    return drive;
   }
 
   /** Every host that can be cut off: metadata server, drives, clients. */

@@ -10,11 +10,22 @@ export interface MetaShape {
   readonly partitioning: Partitioning;
   readonly drivesExpected: number;
   readonly leaseMs: number;
+  readonly repairAfterMs?: number;
+  readonly patienceMs?: number;
+  /** Whether drives are levelled and ranges cut without being asked. */
+  readonly balances?: boolean;
 }
 
 export const META_HOST = 'meta';
 const PORT = 7400;
 const RESTART_MS = 500;
+/** So low that a run reaches them. */
+const BALANCING = {
+  balance: 'auto',
+  rangeBytesMax: 1_000,
+  rangeOperationsMax: 10,
+  balanceRoundMs: 1_000,
+} as const;
 
 export class SimMeta {
   readonly #world: SimWorld;
@@ -84,16 +95,14 @@ export class SimMeta {
 
   async #run(life: number): Promise<void> {
     const environment = this.#world.environmentFor(META_HOST);
-    const { replicas, partitioning, drivesExpected, leaseMs } = this.#shape;
+    const { balances = false, ...shape } = this.#shape;
     const options: MetaOptions = {
       environment,
       dataDir: '/meta',
       host: META_HOST,
       port: PORT,
-      replicas,
-      partitioning,
-      drivesExpected,
-      leaseMs,
+      ...shape,
+      ...(balances ? BALANCING : {}),
       catalog: this.#device.openFor(environment.clock),
       log: this.#log.logOf(META_HOST),
     };

@@ -14,9 +14,13 @@ import { pickAny } from '../workload/keys.ts';
 export interface SeedPlan {
   readonly seed: number;
   readonly drives: readonly DriveShape[];
+  readonly spares: readonly DriveShape[];
   readonly replicas: number;
   readonly partitioning: Partitioning;
   readonly leaseMs: number;
+  readonly repairAfterMs: number;
+  readonly patienceMs: number;
+  readonly balances: boolean;
   readonly latencyMs: number;
   readonly jitterMs: number;
   readonly clients: number;
@@ -52,17 +56,23 @@ export function planFor(seed: number, wishes: PlanWishes = {}): SeedPlan {
   const workersPerClient = whole(1, 3);
   const operations = wishes.operations ?? OPERATIONS_USUAL;
   const spanMs = whole(4_000, 25_000);
-  const drives = Array.from({ length: driveCount }, (_, at) => ({
-    zone: chance(0.5) ? `z${at % 3}` : '',
-    segmentBytes: pickAny([32, 64, 256], random) * 1_024,
-    checkpointBytes: pickAny([4_096, 16_384, 65_536], random),
-  }));
+  const replicas = chance(0.75) ? 3 : whole(1, 3);
+  const makeDrives = (count: number): DriveShape[] =>
+    Array.from({ length: count }, (_, at) => ({
+      zone: chance(0.5) ? `z${at % 3}` : '',
+      segmentBytes: pickAny([32, 64, 256], random) * 1_024,
+      checkpointBytes: pickAny([4_096, 16_384, 65_536], random),
+    }));
   return {
     seed,
-    drives,
-    replicas: chance(0.75) ? 3 : whole(1, 3),
+    drives: makeDrives(driveCount),
+    spares: makeDrives(whole(0, 2)),
+    replicas,
     partitioning: chance(0.15) ? Partitioning.hash : Partitioning.range,
     leaseMs: pickAny([1_000, 3_000, 3_000], random),
+    repairAfterMs: pickAny([300, 2_000, 10_000], random),
+    patienceMs: pickAny([2_000, 30_000], random),
+    balances: chance(0.25),
     latencyMs: pickAny([0.05, 0.2, 2], random),
     jitterMs: pickAny([0.05, 0.5, 5, 30], random),
     clients,
@@ -75,8 +85,9 @@ export function planFor(seed: number, wishes: PlanWishes = {}): SeedPlan {
     hasAborts: chance(0.5),
     changes: {
       everyMs: whole(300, 3_000),
-      kinds: CHANGE_KINDS.filter(() => chance(0.7)),
+      kinds: CHANGE_KINDS.filter(() => chance(0.6)),
       rangesMax: whole(2, 8),
+      openDrivesMin: replicas + whole(0, 1),
     },
     faults: {
       names: chooseFaults(wishes.faults, random),

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { checkHistory } from '../../src/linearizability/check-history.ts';
 import { HistoryRecorder } from '../../src/linearizability/history.ts';
 import { SimCluster } from '../cluster/sim-cluster.ts';
+import type { MetaShape } from '../cluster/sim-meta.ts';
 import { Injector } from '../faults/injector.ts';
 import { compareCopies } from '../verdict/copies.ts';
 import { settle } from '../verdict/settle.ts';
@@ -36,6 +37,12 @@ export async function runSeed(plan: SeedPlan, options: RunOptions = {}): Promise
   return run.evidence();
 }
 
+function metaShapeOf(plan: SeedPlan): MetaShape {
+  const { replicas, partitioning, leaseMs, repairAfterMs, patienceMs, balances } = plan;
+  const drivesExpected = plan.drives.length;
+  return { replicas, partitioning, leaseMs, repairAfterMs, patienceMs, balances, drivesExpected };
+}
+
 class Run {
   readonly #plan: SeedPlan;
   readonly #cluster: SimCluster;
@@ -50,7 +57,7 @@ class Run {
     this.#plan = plan;
     this.#cluster = new SimCluster({
       ...plan,
-      meta: { ...plan, drivesExpected: plan.drives.length },
+      meta: metaShapeOf(plan),
       keepsLog,
     });
     this.#history = new HistoryRecorder(() => this.#cluster.world.nowMs);

@@ -32,6 +32,10 @@ async function findUnrest(cluster: SimCluster, replicas: number): Promise<Unrest
     if (running !== undefined) {
       return `operation ${running.id} (${running.kind}) runs: ${running.step}, ${running.message}`;
     }
+    const drained = (await cluster.admin.drives()).filter(({ drain }) => drain === 'drained');
+    const holder = drained.find((drive) => drive.ranges > 0);
+    if (holder !== undefined)
+      return `drive ${holder.id} is drained and holds ${holder.ranges} ranges`;
     const ranges = await cluster.admin.ranges();
     return ranges.map((range) => unrestOf(range, replicas)).find((found) => found !== undefined);
   } catch (error) {

@@ -1,7 +1,7 @@
-// What an operator does to the cluster while it works: cuts ranges, moves copies. Each operation may fail,
-// and may be refused; what it must not do is harm a key, or stay half done for ever.
+// What an operator does to the cluster while it works: cuts ranges, moves copies, empties drives, adds drives.
+// Each operation may fail, and may be refused; what it must not do is harm a key, or stay half done for ever.
 
-import type { RangeView } from '@piton/metaserver';
+import type { DriveView, RangeView } from '@piton/metaserver';
 import { type KeyspaceRecord, Partitioning, PLACEMENT_BYTES, writeKeyHash } from '@piton/protocol';
 import { KEYSPACE, type SimCluster } from '../cluster/sim-cluster.ts';
 import { type KeySet, pickAny } from './keys.ts';
@@ -11,38 +11,68 @@ export interface ChangesPlan {
   readonly kinds: readonly ChangeKind[];
   /** No more is split above this. */
   readonly rangesMax: number;
+  /** Drives that are drained leave at least so many. */
+  readonly openDrivesMin: number;
 }
 
-export const CHANGE_KINDS = ['split', 'move'] as const;
+export const CHANGE_KINDS = [
+  'split',
+  'move',
+  'drain',
+  'cancel-drain',
+  'join',
+  'rebalance',
+  'cancel',
+] as const;
 export type ChangeKind = (typeof CHANGE_KINDS)[number];
+
+/** Cuts and moves are what happens most. */
+const OFTEN: readonly ChangeKind[] = ['split', 'move', 'move'];
+
+/** The cluster as it was when the change was thought of. */
+interface Picture {
+  readonly keyspace: KeyspaceRecord;
+  readonly ranges: readonly RangeView[];
+}
 
 export class Changes {
   readonly counts: Map<ChangeKind, number> = new Map();
   readonly #cluster: SimCluster;
   readonly #plan: ChangesPlan;
   readonly #keys: KeySet;
+  readonly #kinds: readonly ChangeKind[];
   #keyspace: KeyspaceRecord | undefined;
+  #lastOperation: number | undefined;
   #isStopped = false;
 
   constructor(cluster: SimCluster, plan: ChangesPlan, keys: KeySet) {
     this.#cluster = cluster;
     this.#plan = plan;
     this.#keys = keys;
+    this.#kinds = [...plan.kinds, ...OFTEN.filter((kind) => plan.kinds.includes(kind))];
   }
 
   start(): void {
-    if (this.#plan.kinds.length > 0) this.#scheduleNext();
+    if (this.#kinds.length > 0) this.#scheduleNext();
   }
 
   stop(): void {
     this.#isStopped = true;
   }
 
+  #random(): number {
+    return this.#cluster.world.random();
+  }
+
+  #pick<T>(from: readonly T[]): T {
+    return pickAny(from, () => this.#random());
+  }
+
   #scheduleNext(): void {
     const { world } = this.#cluster;
-    world.schedule(-Math.log(1 - world.random()) * this.#plan.everyMs, () => {
+    world.schedule(-Math.log(1 - this.#random()) * this.#plan.everyMs, () => {
       if (this.#isStopped) return;
-      const kind = pickAny(this.#plan.kinds, () => world.random());
+      const kind = this.#pick(this.#kinds);
       this.#change(kind).catch((error: unknown) => {
         this.#cluster.log.note('admin', `${kind}: ${(error as Error).message}`);
       });
@@ -51,34 +81,72 @@ export class Changes {
   }
 
   async #change(kind: ChangeKind): Promise<void> {
-    const { admin } = this.#cluster;
+    const { admin, log } = this.#cluster;
     this.#keyspace ??= await admin.keyspace(KEYSPACE);
     const ranges = await admin.ranges(this.#keyspace);
     if (this.#isStopped) return;
-    if (kind === 'split' && ranges.length >= this.#plan.rangesMax) return;
-    const operation = await this.#ask(kind, this.#keyspace, ranges);
-    if (operation === undefined) return;
+    const done = await this.#ask(kind, { keyspace: this.#keyspace, ranges });
+    if (done === undefined) return;
+    if (typeof done === 'number') this.#lastOperation = done;
     this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
-    this.#cluster.log.note('admin', `operation ${operation}: ${kind}`);
+    log.note('admin', `${kind}: ${done}`);
   }
 
-  #ask(
-    kind: ChangeKind,
-    keyspace: KeyspaceRecord,
-    ranges: readonly RangeView[],
-  ): Promise<number | undefined> {
-    const { admin, world, drives } = this.#cluster;
-    const random = (): number => world.random();
-    if (kind === 'split') {
-      // Between two keys or on one of them, or where the drive finds the middle.
-      const key = Buffer.from(`${pickAny(this.#keys.all, random)}${random() < 0.5 ? '' : '+'}`);
-      return admin.split(keyspace, key, random() < 0.7);
+  /** What came of it; undefined: it could not be asked for. */
+  async #ask(kind: ChangeKind, picture: Picture): Promise<number | string | undefined> {
+    const { admin } = this.#cluster;
+    switch (kind) {
+      case 'split':
+        return this.#split(picture);
+      case 'move':
+        return this.#move(picture);
+      case 'drain':
+        return this.#drain();
+      case 'cancel-drain':
+        return this.#cancelDrain();
+      case 'join':
+        return this.#cluster.join()?.name;
+      case 'rebalance':
+        return (await admin.rebalance()).operation ?? 'nothing to do';
+      case 'cancel':
+        return this.#cancel();
     }
-    const key = Buffer.from(pickAny(this.#keys.all, random));
+  }
+
+  #split({ keyspace, ranges }: Picture): Promise<number> | undefined {
+    if (ranges.length >= this.#plan.rangesMax) return undefined;
+    // Between two keys or on one of them, or where the drive finds the middle.
+    const name = `${this.#pick(this.#keys.all)}${this.#random() < 0.5 ? '' : '+'}`;
+    return this.#cluster.admin.split(keyspace, Buffer.from(name), this.#random() < 0.7);
+  }
+
+  #move({ keyspace, ranges }: Picture): Promise<number> | undefined {
+    const { admin, drives } = this.#cluster;
+    const key = Buffer.from(this.#pick(this.#keys.all));
     const chain = rangeOf(ranges, keyspace, key)?.chain.map(({ drive }) => drive) ?? [];
     const targets = drives.map(({ name }) => name).filter((name) => !chain.includes(name));
-    if (targets.length === 0 || chain.length === 0) return Promise.resolve(undefined);
-    return admin.move(keyspace, key, pickAny(chain, random), pickAny(targets, random));
+    if (targets.length === 0 || chain.length === 0) return undefined;
+    return admin.move(keyspace, key, this.#pick(chain), this.#pick(targets));
+  }
+
+  async #drain(): Promise<number | undefined> {
+    const drives = await this.#cluster.admin.drives();
+    const open = drives.filter(({ drain }) => drain === 'open');
+    if (open.length <= this.#plan.openDrivesMin) return undefined;
+    return this.#cluster.admin.drain(this.#pick(open).id);
+  }
+
+  async #cancelDrain(): Promise<number | undefined> {
+    const drives = await this.#cluster.admin.drives();
+    const closed: readonly DriveView[] = drives.filter(({ drain }) => drain !== 'open');
+    return closed.length === 0 ? undefined : this.#cluster.admin.cancelDrain(this.#pick(closed).id);
+  }
+
+  async #cancel(): Promise<string | undefined> {
+    const operation = this.#lastOperation;
+    if (operation === undefined) return undefined;
+    await this.#cluster.admin.cancel(operation);
+    return `operation ${operation}`;
   }
 }
 
