@@ -5,11 +5,12 @@
 // first resends"). The other way round, a predecessor that lost its unflushed end in a power cut
 // takes what the successor has: a number is never given to two different writes. After a restart this
 // goes from the tail to the head: who has not agreed with its own successor answers nobody yet. A gap
-// that nobody can fill is reported, and the link stays broken: never silently go on.
+// that nobody can fill is reported to the metadata server, and the link stays broken: never silently go on.
 
 import {
   type ChainStateAnswer,
   type Clock,
+  type DriveId,
   messages,
   RefusedError,
   readUpdatesPayload,
@@ -52,8 +53,14 @@ export interface ResumeParts {
 
 type StateAnswer = ChainStateAnswer & { readonly frame: Buffer };
 
-/** The histories cannot be joined: the successor has to be copied anew. */
-class HistoryGapError extends Error {}
+/** The histories cannot be joined: the one that lacks something has to be copied anew. */
+class HistoryGapError extends Error {
+  readonly lacking: DriveId;
+  constructor(lacking: DriveId, message: string) {
+    super(message);
+    this.lacking = lacking;
+  }
+}
 
 export class Resumer {
   readonly #parts: ResumeParts;
@@ -106,7 +113,7 @@ export class Resumer {
       (error: unknown) => {
         if (!this.isCurrent(replica, token)) return;
         replica.link = LinkState.broken;
-        if (error instanceof HistoryGapError) this.#parts.report(error.message, replica);
+        if (error instanceof HistoryGapError) this.#noteGap(replica, error);
         this.#parts.clock.setTimer(retryMs, () => {
           if (!this.isCurrent(replica, token)) return;
           const successor = replica.role.successor;
@@ -116,6 +123,13 @@ export class Resumer {
         });
       },
     );
+  }
+
+  /** Told with every heartbeat, until somebody takes the lacking member out or the link comes up. */
+  #noteGap(replica: Replica, { lacking, message }: HistoryGapError): void {
+    const { id: range, record } = replica;
+    replica.gap = { range, epoch: record.epoch, drive: lacking };
+    this.#parts.report(message, replica);
   }
 
   async #agree(replica: Replica, token: number): Promise<void> {
@@ -175,6 +189,7 @@ export class Resumer {
       if (!this.isCurrent(replica, token)) return;
     }
     replica.link = LinkState.open;
+    replica.gap = undefined;
     replica.isReconciled = true;
   }
 
@@ -200,6 +215,7 @@ export class Resumer {
       if (!this.isCurrent(replica, token)) return sequence;
       if (past === undefined) {
         throw new HistoryGapError(
+          replica.role.successor ?? replica.self,
           `successor ${replica.role.successor} lacks sequence ${sequence} of ${replica.last}, ` +
             'which is not at hand any more: it has to be copied anew',
         );
@@ -231,6 +247,7 @@ export class Resumer {
     }
     if (replica.last === before) {
       throw new HistoryGapError(
+        replica.self,
         `successor ${replica.role.successor} is ahead of sequence ${replica.last} and could not ` +
           'give what lies between',
       );

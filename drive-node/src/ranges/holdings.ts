@@ -1,18 +1,21 @@
 // What this drive holds, for the metadata server: how far each copy is, how large, how busy.
 
-import type {
-  Clock,
-  HeldRange,
-  MiddleKey,
-  MiddleKeyAnswer,
-  RangeReport,
-  RangeState,
-  RangeStateAnswer,
-  Sequence,
+import {
+  type Clock,
+  type HeldRange,
+  type HistoryGap,
+  limits,
+  type MiddleKey,
+  type MiddleKeyAnswer,
+  type RangeReport,
+  type RangeState,
+  type RangeStateAnswer,
+  type Sequence,
 } from '@piton/protocol';
 import type { Store } from '../engine/store.ts';
 import type { Routes } from '../requests/routes.ts';
 import { takeCounters } from './counters.ts';
+import { LinkState } from './replica.ts';
 import { Sizes } from './sizes.ts';
 
 export class Holdings {
@@ -44,6 +47,16 @@ export class Holdings {
       bytes: replica.bytes,
       ...takeCounters(replica.counters),
     }));
+  }
+
+  /** Neighbours whose histories cannot be joined, for as long as that is so. */
+  gaps(): readonly HistoryGap[] {
+    const gaps: HistoryGap[] = [];
+    for (const { gap, record, link } of this.#routes.replicas.values()) {
+      if (gap === undefined || gap.epoch !== record.epoch || link === LinkState.open) continue;
+      if (gaps.length < limits.HISTORY_GAPS_MAX) gaps.push(gap);
+    }
+    return gaps;
   }
 
   state({ range }: RangeState): RangeStateAnswer {

@@ -13,6 +13,7 @@ import {
   type Environment,
   type Frame,
   type HeldRange,
+  type HistoryGap,
   type IndexVersion,
   type InstallAnswer,
   type InstallRange,
@@ -327,6 +328,10 @@ export class RangeHost implements Ranges {
 
   report(): readonly RangeReport[] {
     return this.#holdings.report();
+  }
+
+  gaps(): readonly HistoryGap[] {
+    return this.#holdings.gaps();
   }
 
   async stop(): Promise<void> {

@@ -4,7 +4,7 @@
 // all <= last. A replica is only data; each transition has a file of its own (judge, forward,
 // commit, resume in chain/; sync in migration/; install, split and drop beside this file).
 
-import { type DriveId, isInside, type RangeRecord } from '@piton/protocol';
+import { type DriveId, type HistoryGap, isInside, type RangeRecord } from '@piton/protocol';
 import type { Namespace } from '../engine/store.ts';
 import { newCounters, type RangeCounters } from './counters.ts';
 import { PendingWrites } from './pending.ts';
@@ -41,6 +41,8 @@ export class Replica {
   /** Everything up to here is applied: readers see it. */
   committed = 0;
   link: LinkState = LinkState.none;
+  /** The histories of this member and its successor cannot be joined: who has to be copied anew. */
+  gap: HistoryGap | undefined;
   /** Counts resumes, so that the answer to an old one is recognised. */
   resumes = 0;
   /** False for a syncing member whose copy is not complete: it must not serve, whatever happens. */

@@ -11,6 +11,7 @@ import type {
   Environment,
   Frame,
   HeldRange,
+  HistoryGap,
   IndexVersion,
   InstallAnswer,
   InstallRange,
@@ -80,6 +81,8 @@ export interface Ranges {
   held(): readonly HeldRange[];
   /** Counters since the last call. */
   report(): readonly RangeReport[];
+  /** Members that have to be copied anew, for as long as that is so. */
+  gaps(): readonly HistoryGap[];
   stop(): Promise<void>;
 }
 

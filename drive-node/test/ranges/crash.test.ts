@@ -3,6 +3,7 @@
 // again with the same number, as the SDK does.
 
 import {
+  MemberState,
   OperationCode,
   OperationFlag,
   type OperationInput,
@@ -11,6 +12,8 @@ import {
 } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { MemoryDisk } from '../../src/engine/disk/memory-disk.ts';
+import type { RangeHost } from '../../src/ranges/range-host.ts';
 import { deadline } from '../shell/deadline.ts';
 import { type Outcome, record, type SimClient, type SimDrive, World } from './world.ts';
 
@@ -171,6 +174,37 @@ test(
     const second = await again.put('a', 'k', 'w');
     assert.is(second.status, Status.ok);
     assert.is(second.version, first.version + 1);
+  }),
+);
+
+test(
+  'a head that lost what its successor cannot give any more is reported, to be copied anew',
+  deadline(20000, async () => {
+    const world = new World(1, { hasDisks: true });
+    const given = record(1, 1, ['a', 'b']);
+    await world.start('a', 'b');
+    await world.install(given, ['b', 'a'], true);
+    const client = await world.client();
+    await client.put('a', 'k', 'v');
+    const disk = world.disks?.get('a') as MemoryDisk;
+    const before = disk.clone();
+    disk.delay = () => new Promise(() => {});
+    await world.sim.until(client.send('a', [client.putOperation('k', 'w')]));
+    const host = (name: string): RangeHost => (world.drives.get(name) as SimDrive).host;
+    await world.sim.run(() => host('b').held()[0]?.sequence === 2, 1_000);
+    await world.sim.run(() => false, 100);
+    world.crash('a', 'power');
+    // Not even a part of it has arrived.
+    world.disks?.set('a', before);
+    // What b has committed is in its checkpoint, and not at hand as a record.
+    await world.sim.until((world.drives.get('b') as SimDrive).store.checkpoint());
+    world.crash('b', 'process');
+    await world.restart('b', [given]);
+    await world.restart('a', [given]);
+    await world.sim.run(() => host('a').gaps().length > 0, 5_000);
+    assert.equal(host('a').gaps(), [{ range: 1, epoch: 1, drive: 'a' }]);
+    await world.install(record(1, 2, ['b', ['a', MemberState.offline]]), ['a', 'b']);
+    assert.equal(host('a').gaps(), []);
   }),
 );
 

@@ -83,6 +83,9 @@ export class FakeRanges implements Ranges {
     return [];
   }
 
+  gaps(): [] {
+    return [];
+  }
   report(): [] {
     return [];
   }

@@ -116,6 +116,7 @@ export class Membership implements MetaLinkHandlers {
     const intervalMs = nowMs - this.#heartbeatAtMs;
     this.#heartbeatAtMs = nowMs;
     const { logBytes, isFull } = store.statistics();
+    const gaps = ranges.gaps();
     this.#logHeartbeat(intervalMs, logBytes);
     return {
       drive: book.current.drive,
@@ -126,6 +127,7 @@ export class Membership implements MetaLinkHandlers {
       storeFailed: this.#hasStoreFailed,
       ranges: ranges.report(),
       indexVersion: this.#indexVersion,
+      gaps: gaps.length === 0 ? undefined : gaps,
       leaseMsLeft: this.#leaseMsLeft(),
     };
   }
