@@ -15,6 +15,8 @@ const CAPACITY_BYTES = 128 * 1024 * 1024;
 const CLIENTS = 4;
 const WORKERS_PER_CLIENT = 4;
 const EVERY_MS = 2_000;
+/** Waits that are told one by one. */
+const LONG_MS = 8_000;
 
 const nowMs = (): number => performance.now();
 
@@ -63,6 +65,11 @@ async function runRounds(
     });
     summary.add(result, injector.log);
     note(`round ${number}: ${result.operations} operations, ${result.unknown} unknown`);
+    for (const { key, fromMs, untilMs } of result.waits) {
+      const agoMs = Math.round(nowMs() - fromMs);
+      const ms = Math.round(untilMs - fromMs);
+      if (ms > LONG_MS) note(`key ${key} waited ${ms} ms, from ${agoMs} ms ago`);
+    }
     progress(`round ${number}`);
   }
 }
