@@ -14,7 +14,8 @@ import { bucketOf, type Write } from './write.ts';
 export const RECENT_MAX = 65_536;
 
 export class PendingWrites {
-  #writes: Write[] = [];
+  /** What was taken out is not held any more: its value may be large. */
+  #writes: (Write | undefined)[] = [];
   #from = 0;
   /** The newest write that came from a replay: its key is not in the table. */
   #replayed: Write | undefined;
@@ -102,6 +103,7 @@ export class PendingWrites {
   /** Takes the oldest write out: it is committed. */
   shift(): Write {
     const write = this.#writes[this.#from] as Write;
+    this.#writes[this.#from] = undefined;
     this.#from++;
     if (this.#from > 1024 && this.#from * 2 > this.#writes.length) {
       this.#writes = this.#writes.slice(this.#from);

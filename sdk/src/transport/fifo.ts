@@ -8,7 +8,8 @@ import { type Operation, State } from '../operations/operation.ts';
 const COMPACT_FROM = 64;
 
 export class Fifo {
-  #items: Operation[] = [];
+  /** Undefined where one was taken out: its caller's promise holds what came for it. */
+  #items: (Operation | undefined)[] = [];
   #head = 0;
   #dead = 0;
 
@@ -43,14 +44,14 @@ export class Fifo {
     if (this.#dead < COMPACT_FROM || this.#dead * 2 < this.length) return;
     this.#items = this.#items
       .slice(this.#head)
-      .filter((operation) => operation.state !== State.settled);
+      .filter((operation) => operation?.state !== State.settled);
     this.#head = 0;
     this.#dead = 0;
   }
 
   /** Everything that is not settled; the queue is empty afterwards. */
   drain(): Operation[] {
-    const items = this.#items.slice(this.#head);
+    const items = this.#items.slice(this.#head) as Operation[];
     this.#items = [];
     this.#head = 0;
     this.#dead = 0;
@@ -58,6 +59,7 @@ export class Fifo {
   }
 
   #advance(): void {
+    this.#items[this.#head] = undefined;
     this.#head++;
     if (this.#head === this.#items.length) {
       this.#items.length = 0;
