@@ -127,7 +127,8 @@ export class Resumer {
 
   /** Told with every heartbeat, until somebody takes the lacking member out or the link comes up. */
   #noteGap(replica: Replica, { lacking, message }: HistoryGapError): void {
-    const { id: range, record } = replica;
+    const { id: range, record, gap } = replica;
+    if (gap?.epoch === record.epoch && gap.drive === lacking) return;
     replica.gap = { range, epoch: record.epoch, drive: lacking };
     this.#parts.report(message, replica);
   }
@@ -169,7 +170,14 @@ export class Resumer {
       return;
     }
     replica.acknowledged = Math.max(replica.acknowledged, answer.acknowledged);
-    await this.openLink(replica, token, answer.sequence + 1);
+    try {
+      await this.openLink(replica, token, answer.sequence + 1);
+    } catch (error) {
+      if (!(error instanceof HistoryGapError) || replica.role.syncTarget === undefined) throw error;
+      // A syncing member is nobody's support: it is compared from the beginning, with what it has.
+      this.#parts.startCopy(replica, token, answer.sequence);
+      return;
+    }
     if (!this.isCurrent(replica, token)) return;
     this.#parts.committer.expect(replica);
     this.#parts.committer.advance(replica);

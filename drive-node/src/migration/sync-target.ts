@@ -177,7 +177,8 @@ export class SyncTarget {
     const { store, locks, replace } = this.#parts;
     // An install that is under way holds on to the replica that would be replaced.
     if (locks.isBusy(old.id)) throw interrupted();
-    if (keptMark !== undefined && keptMark !== old.keptMark) throw interrupted();
+    const kept = old.isComplete ? old.last : old.keptMark;
+    if (keptMark !== undefined && keptMark !== kept) throw interrupted();
     const isKept = keptMark !== undefined;
     const namespace = isKept ? old.namespace : store.createNamespace();
     const replica = new Replica(old.record, namespace, old.self, store.startEra());

@@ -13,6 +13,9 @@ import { bucketOf, type Write } from './write.ts';
  */
 export const RECENT_MAX = 65_536;
 
+/** Of those, how many are saved with a checkpoint. */
+export const RECENT_SAVED_MAX = 2_048;
+
 export class PendingWrites {
   /** What was taken out is not held any more: its value may be large. */
   #writes: (Write | undefined)[] = [];
@@ -116,6 +119,19 @@ export class PendingWrites {
     if (this.#byBucket.get(write.bucket) === write) this.#byBucket.delete(write.bucket);
     this.#remember(write);
     return write;
+  }
+
+  /** Places of the last writes that were committed, up to `committed`, the newest last. */
+  recentPlaces(committed: number, countMax: number): readonly Place[] {
+    if (this.#recentEnd !== committed + 1) return [];
+    return this.#recent.slice(Math.max(0, this.#recent.length - countMax));
+  }
+
+  /** What `recentPlaces` gave, in a new life: the last of them has sequence `committed`. */
+  restoreRecent(places: readonly Place[], committed: number): void {
+    this.#recent = [...places];
+    this.#recentEnd = committed + 1;
+    this.#marks = [this.#recentEnd - places.length, this.#recentEnd];
   }
 
   /** Where the committed write with this sequence lies; undefined when it is too long ago. */

@@ -4,27 +4,26 @@
 // This file only connects the parts. What they cause in one turn (answers, updates, acknowledgements)
 // leaves together, when the turn's work is done.
 
-import {
-  type Clock,
-  type Connection,
-  type DriveAddress,
-  type DriveId,
-  type DropRange,
-  type Environment,
-  type Frame,
-  type HeldRange,
-  type HistoryGap,
-  type IndexVersion,
-  type InstallAnswer,
-  type InstallRange,
-  type MiddleKey,
-  type MiddleKeyAnswer,
-  Opcode,
-  type RangeRecord,
-  type RangeReport,
-  type RangeState,
-  type RangeStateAnswer,
-  type SplitRange,
+import type {
+  Clock,
+  Connection,
+  DriveAddress,
+  DriveId,
+  DropRange,
+  Environment,
+  Frame,
+  HeldRange,
+  HistoryGap,
+  IndexVersion,
+  InstallAnswer,
+  InstallRange,
+  MiddleKey,
+  MiddleKeyAnswer,
+  RangeRecord,
+  RangeReport,
+  RangeState,
+  RangeStateAnswer,
+  SplitRange,
 } from '@piton/protocol';
 import { Acknowledger } from '../chain/acknowledge.ts';
 import { Appender } from '../chain/append.ts';
@@ -47,6 +46,7 @@ import { Replies } from '../requests/replies.ts';
 import type { Routes } from '../requests/routes.ts';
 import { ScanHandler } from '../requests/scan.ts';
 import type { LeaseHolder, PeerLinks, Ranges, RangesOptions } from '../shell/host.ts';
+import { type FrameHandler, frameHandlers } from './frame-handlers.ts';
 import { Holdings } from './holdings.ts';
 import type { Hosting } from './hosting.ts';
 import { HostingKeeper } from './hosting-keeper.ts';
@@ -56,8 +56,6 @@ import { takeRegistration } from './registration.ts';
 import { releaseWaiters } from './release.ts';
 import type { Replica } from './replica.ts';
 import { startSweep } from './sweep.ts';
-
-type FrameHandler = (connection: Connection, frame: Frame) => void;
 
 export class RangeHost implements Ranges {
   readonly #options: RangesOptions;
@@ -148,7 +146,16 @@ export class RangeHost implements Ranges {
       reads: this.#batches.reads,
       requests: [this.#scans.open, this.#outcomes.open],
     });
-    this.#handlers = this.#handlerTable(this.#makeReceiver());
+    this.#handlers = frameHandlers({
+      batches: this.#batches,
+      scans: this.#scans,
+      canceller: this.#canceller,
+      outcomes: this.#outcomes,
+      receiver: this.#makeReceiver(),
+      versions: new VersionAnswerer(this.#serving()),
+      splitter: this.#splitter,
+      syncTarget: this.#syncTarget,
+    });
     this.#holdings = new Holdings(store, routes, environment.clock);
     this.#restore(rebuilt);
     store.onProgress((failure) => this.#progress(failure));
@@ -341,30 +348,6 @@ export class RangeHost implements Ranges {
     this.#canceller.stop();
     this.#fail();
     this.#flush();
-  }
-
-  #handlerTable(receiver: Receiver): Map<number, FrameHandler> {
-    const versions = new VersionAnswerer(this.#serving());
-    return new Map<number, FrameHandler>([
-      [Opcode.batch, (connection, frame) => this.#batches.handle(connection, frame)],
-      [Opcode.scan, (connection, frame) => this.#scans.handle(connection, frame)],
-      [Opcode.cancel, (connection, frame) => this.#canceller.handle(connection, frame)],
-      [Opcode.resolveOutcome, (connection, frame) => this.#outcomes.handle(connection, frame)],
-      [Opcode.updates, (connection, frame) => receiver.handleUpdates(connection, frame)],
-      [Opcode.acknowledge, (connection, frame) => receiver.handleAcknowledge(connection, frame)],
-      [Opcode.updatesRefused, (connection, frame) => receiver.handleRefused(connection, frame)],
-      [Opcode.versionQuery, (connection, frame) => versions.handle(connection, frame)],
-      [Opcode.chainState, (connection, frame) => receiver.handleChainState(connection, frame)],
-      [
-        Opcode.chainSplit,
-        (connection, frame) => this.#splitter.handleChainSplit(connection, frame),
-      ],
-      [Opcode.copyPage, (connection, frame) => this.#syncTarget.handlePage(connection, frame)],
-      [
-        Opcode.copyFinished,
-        (connection, frame) => this.#syncTarget.handleFinished(connection, frame),
-      ],
-    ]);
   }
 
   #restore(rebuilt: { replicas: Replica[]; gone: Hosting[] }): void {

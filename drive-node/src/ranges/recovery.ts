@@ -7,6 +7,7 @@
 import { packValue, type RangeId, unpackValue } from '@piton/protocol';
 import type { LogRecord, Owner, Place, Recovery, Store } from '../engine/store.ts';
 import { type Hosting, hostingsIn } from './hosting.ts';
+import { RECENT_SAVED_MAX } from './pending.ts';
 import { Replica } from './replica.ts';
 import { bucketOf, resultOf } from './write.ts';
 
@@ -15,9 +16,20 @@ interface SavedRange {
   readonly committed: number;
   readonly sessions: Uint8Array;
   readonly era: number;
+  readonly recent: readonly Place[];
 }
 
-type SavedFields = [id: number, last: number, committed: number, sessions: Uint8Array, era: number];
+type SavedFields = [
+  id: number,
+  last: number,
+  committed: number,
+  sessions: Uint8Array,
+  era: number,
+  recent: Uint8Array,
+];
+
+/** Places that are saved for all copies together. */
+const RECENT_SAVED_TOTAL = 65_536;
 
 /** What a replayed record leaves behind until the copies are known. */
 interface Replayed {
@@ -40,8 +52,9 @@ export class RangeRecovery implements Owner {
   recover(recovery: Recovery): void {
     if (recovery.ownerState === undefined || recovery.ownerState.length === 0) return;
     const saved = unpackValue(recovery.ownerState) as SavedFields[];
-    for (const [id, sequence, committed, sessions, era = 0] of saved) {
-      this.#saved.set(id as RangeId, { sequence, committed, sessions, era });
+    for (const [id, sequence, committed, sessions, era = 0, recent = EMPTY] of saved) {
+      const places = decodePlaces(recent);
+      this.#saved.set(id as RangeId, { sequence, committed, sessions, era, recent: places });
     }
   }
 
@@ -63,8 +76,11 @@ export class RangeRecovery implements Owner {
 
   save(): Uint8Array {
     const saved: SavedFields[] = [];
-    for (const { id, last, committed, sessions, era } of this.#save()) {
-      saved.push([id, last, committed, sessions.encode(), era]);
+    let left = RECENT_SAVED_TOTAL;
+    for (const { id, last, committed, sessions, era, pending } of this.#save()) {
+      const recent = pending.recentPlaces(committed, Math.min(left, RECENT_SAVED_MAX));
+      left -= recent.length;
+      saved.push([id, last, committed, sessions.encode(), era, encodePlaces(recent)]);
     }
     return packValue(saved);
   }
@@ -110,6 +126,9 @@ export class RangeRecovery implements Owner {
     // A power cut may have taken writes that were only with the system: the predecessor knows.
     if (replica.role.predecessor !== undefined) replica.readableFrom = Number.POSITIVE_INFINITY;
     if (saved !== undefined) replica.sessions.merge(saved.sessions, nowMs);
+    if (saved?.committed === replica.committed) {
+      replica.pending.restoreRecent(saved.recent, replica.committed);
+    }
     // Older than what was saved: a session that is only here was idle, and forgotten, since.
     replica.sessions.merge(hosting.sessions, nowMs, saved !== undefined);
     for (const { record, place, era } of this.#replayed.get(hosting.namespace) ?? []) {
@@ -127,6 +146,14 @@ export class RangeRecovery implements Owner {
 }
 
 const EMPTY = new Uint8Array(0);
+
+function encodePlaces(places: readonly Place[]): Uint8Array {
+  return new Uint8Array(Float64Array.from(places).buffer);
+}
+
+function decodePlaces(bytes: Uint8Array): Place[] {
+  return [...new Float64Array(Uint8Array.from(bytes).buffer)] as Place[];
+}
 
 function takeReplayed(replica: Replica, record: LogRecord, place: Place, nowMs: number): void {
   const { session } = record;

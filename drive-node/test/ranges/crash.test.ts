@@ -196,7 +196,8 @@ test(
     world.crash('a', 'power');
     // Not even a part of it has arrived.
     world.disks?.set('a', before);
-    // What b has committed is in its checkpoint, and not at hand as a record.
+    // What b has committed is in its checkpoint, and so long ago that it is not at hand as a record.
+    await world.sim.run(() => false, 200_000);
     await world.sim.until((world.drives.get('b') as SimDrive).store.checkpoint());
     world.crash('b', 'process');
     await world.restart('b', [given]);
