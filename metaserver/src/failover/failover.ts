@@ -38,6 +38,8 @@ export interface FailoverParts {
   readonly statistics: Statistics;
   readonly holds: RangeHolds;
   readonly fencing: Fencing;
+  /** A drive has been fenced: who was its witness, and whose witness it was, may have to change. */
+  readonly membersChanged: () => void;
   readonly fault: FaultHook;
   readonly log: Log;
   readonly leaseMs: number;
@@ -229,6 +231,7 @@ export class Failover implements Standing, DriveFacts, RepairFacts {
     drives.expel(drive, 'this drive was taken for dead: register again');
     statistics.forget(drive);
     this.#steadiness.lost(drive);
+    this.#parts.membersChanged();
     this.#doubts.tell(drive);
     this.#considerRangesOf(drive);
   }

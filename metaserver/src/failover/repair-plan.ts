@@ -43,14 +43,17 @@ export class Traffic {
 }
 
 export class RepairPlanner {
-  readonly #figures: ReadonlyMap<DriveId, DriveFigures>;
+  /** Walks the whole index: only when there is a choice. */
+  readonly #figures: () => ReadonlyMap<DriveId, DriveFigures>;
+  /** With what was noted since. */
+  #known: ReadonlyMap<DriveId, DriveFigures> | undefined;
   readonly #facts: RepairFacts;
   readonly #incoming: Traffic;
   readonly #outgoing: Traffic;
-  #targets: Targets;
+  #targets: Targets | undefined;
 
   constructor(
-    figures: ReadonlyMap<DriveId, DriveFigures>,
+    figures: () => ReadonlyMap<DriveId, DriveFigures>,
     facts: RepairFacts,
     incoming: Traffic,
     outgoing: Traffic,
@@ -59,7 +62,6 @@ export class RepairPlanner {
     this.#facts = facts;
     this.#incoming = incoming;
     this.#outgoing = outgoing;
-    this.#targets = this.#openTargets();
   }
 
   /** Undefined: nobody can take it now. */
@@ -72,6 +74,7 @@ export class RepairPlanner {
     if (back !== undefined) return { to: back, isReturn: true };
     if (!mayUseOthers) return undefined;
     const serving = { ...record, chain: servingIn(record.chain) };
+    this.#targets ??= this.#openTargets();
     const to = this.#targets.choose(serving, tail, weight);
     return to === undefined ? undefined : { to, isReturn: isMember(record, to) };
   }
@@ -81,8 +84,8 @@ export class RepairPlanner {
     const tail = tailOf(record);
     if (tail !== undefined) this.#outgoing.add(tail);
     this.#incoming.add(to);
-    this.#targets.note(to, weight);
-    if (this.#incoming.isFull(to)) this.#targets = this.#openTargets();
+    this.#targets?.note(to, weight);
+    if (this.#incoming.isFull(to)) this.#targets = undefined;
   }
 
   #returning(record: RangeRecord): DriveId | undefined {
@@ -97,10 +100,11 @@ export class RepairPlanner {
   /** The drives that take more in now. */
   #openTargets(): Targets {
     const open = new Map<DriveId, DriveFigures>();
-    for (const [id, figures] of this.#figures) {
+    for (const [id, figures] of this.#known ?? this.#figures()) {
       const isOpen = figures.isOpen && this.#facts.mayReceive(id) && !this.#incoming.isFull(id);
       open.set(id, { ...figures, isOpen });
     }
+    this.#known = open;
     return new Targets(open);
   }
 }

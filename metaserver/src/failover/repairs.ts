@@ -107,7 +107,7 @@ export class Repairs {
     for (const record of short) {
       if (this.#isStopped) return;
       const weight = this.#weightOf(record);
-      const choice = planner.choose(record, weight, this.#mayUseOthers(record.id));
+      const choice = planner.choose(record, weight, this.#mayUseOthers(record));
       if (choice === undefined) continue;
       if (await this.#tryBegin(record, choice)) planner.note(record, choice, weight);
     }
@@ -139,10 +139,13 @@ export class Repairs {
     this.#failures.delete(range);
   }
 
-  #mayUseOthers(range: RangeId): boolean {
-    const { clock, repairAfterMs } = this.#parts;
-    const sinceMs = this.#shortSinceMs.get(range) ?? clock.nowMs();
-    return clock.nowMs() - sinceMs >= repairAfterMs;
+  /** Whether it is time, and whether there is anybody outside the chain. */
+  #mayUseOthers({ id, chain }: RangeRecord): boolean {
+    const { clock, repairAfterMs, drives, facts } = this.#parts;
+    const sinceMs = this.#shortSinceMs.get(id) ?? clock.nowMs();
+    if (clock.nowMs() - sinceMs < repairAfterMs) return false;
+    const isOutside = (drive: DriveId): boolean => !chain.some((member) => member.drive === drive);
+    return drives.connected().some((drive) => isOutside(drive) && facts.mayReceive(drive));
   }
 
   #planner(): RepairPlanner {
@@ -155,7 +158,7 @@ export class Repairs {
       const tail = chain.at(-1)?.drive;
       if (tail !== undefined) outgoing.add(tail);
     }
-    return new RepairPlanner(figuresOfDrives(this.#parts), facts, incoming, outgoing);
+    return new RepairPlanner(() => figuresOfDrives(this.#parts), facts, incoming, outgoing);
   }
 
   *#underWay(): Iterable<MovePayload> {

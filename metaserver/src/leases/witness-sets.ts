@@ -171,9 +171,14 @@ export class WitnessSets {
     return present;
   }
 
+  /** One whose fence is complete is taken for dead: whoever dies next must not take a majority along. */
   #mayReturn(drive: DriveId): boolean {
     const { state, drives } = this.#parts;
-    return state.drives.has(drive) && drives.goneMs(drive) < this.#awayMsMax;
+    const entry = state.drives.get(drive);
+    if (entry === undefined || (entry.state === DriveState.fenced && entry.isFenceComplete)) {
+      return false;
+    }
+    return drives.goneMs(drive) < this.#awayMsMax;
   }
 }
 

@@ -229,7 +229,7 @@ export class Operations {
   }
 
   async #run(id: number): Promise<void> {
-    await this.#slots.take();
+    await this.#takePlace(id);
     try {
       while (!this.#stopping.signal.aborted && !(await this.#tryRun(id))) {
         await pause(this.#clock, RETRY_MS, this.#stopping.signal);
@@ -239,6 +239,16 @@ export class Operations {
     } finally {
       this.#slots.give();
     }
+  }
+
+  /** One that has not begun lends its ranges while it waits, and finds them as they are then. */
+  async #takePlace(id: number): Promise<void> {
+    const { state, holds } = this.#options.services;
+    const entry = state.operations.get(id);
+    const lent = entry?.step === 'accepted' ? entry.ranges : [];
+    for (const range of lent) holds.lend(range);
+    await this.#slots.take();
+    for (const range of lent) await holds.reclaim(range, this.#stopping.signal);
   }
 
   /** Returns whether the operation has ended. Rejects with StoppedError or LostCatalogError. */

@@ -23,7 +23,13 @@ import {
 } from '../placement/plan-keyspace.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { Draft } from '../state/draft.ts';
-import { type DriveEntry, drainStateOf, KeyspaceState, takesRanges } from '../state/entries.ts';
+import {
+  type DriveEntry,
+  DriveState,
+  drainStateOf,
+  KeyspaceState,
+  takesRanges,
+} from '../state/entries.ts';
 import type { PendingPlans } from './create-keyspace.ts';
 import type { Operations } from './operations.ts';
 import { type Growth, problemWithGrowth } from './room.ts';
@@ -206,7 +212,8 @@ export class OperationRequests {
     const drives: DriveEntry[] = [];
     for (const id of this.#drives.connected()) {
       const drive = this.#state.drives.get(id);
-      if (drive !== undefined && takesRanges(drive)) drives.push(drive);
+      const isMember = drive?.state === DriveState.member;
+      if (isMember && takesRanges(drive)) drives.push(drive);
     }
     const sound = drives.filter(({ id }) => {
       const report = this.#drives.report(id);

@@ -109,7 +109,10 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
   const leases = new Leases({ state, clock, drives, commands, log, leaseMs });
   const holds = new RangeHolds();
   const watched = { state, clock, drives, statistics, holds, log, fault: settings.faultPoint };
-  const failover = new Failover({ ...settings, ...watched, fencing: leases });
+  const failover = new Failover({
+    ...{ ...settings, ...watched, fencing: leases },
+    membersChanged: () => leases.attendanceChanged(),
+  });
   // Unlike the fences, operations do not wait for drives that are fenced.
   const orders = new Commands(clock, random, drives, failover);
   // Asked for when an operation runs: by then everything is there.
