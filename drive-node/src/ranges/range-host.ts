@@ -146,16 +146,7 @@ export class RangeHost implements Ranges {
       reads: this.#batches.reads,
       requests: [this.#scans.open, this.#outcomes.open],
     });
-    this.#handlers = frameHandlers({
-      batches: this.#batches,
-      scans: this.#scans,
-      canceller: this.#canceller,
-      outcomes: this.#outcomes,
-      receiver: this.#makeReceiver(),
-      versions: new VersionAnswerer(this.#serving()),
-      splitter: this.#splitter,
-      syncTarget: this.#syncTarget,
-    });
+    this.#handlers = this.#makeHandlers();
     this.#holdings = new Holdings(store, routes, environment.clock);
     this.#restore(rebuilt);
     store.onProgress((failure) => this.#progress(failure));
@@ -191,6 +182,19 @@ export class RangeHost implements Ranges {
     const { clock } = environment;
     const store = this.#store;
     return { environment, clock, store, routes: this.#routes, lease, isServing, flush };
+  }
+
+  #makeHandlers(): ReadonlyMap<number, FrameHandler> {
+    return frameHandlers({
+      batches: this.#batches,
+      scans: this.#scans,
+      canceller: this.#canceller,
+      outcomes: this.#outcomes,
+      receiver: this.#makeReceiver(),
+      versions: new VersionAnswerer(this.#serving()),
+      splitter: this.#splitter,
+      syncTarget: this.#syncTarget,
+    });
   }
 
   #makeHead(): HeadWriter {
