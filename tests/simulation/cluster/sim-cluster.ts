@@ -66,6 +66,13 @@ export class SimCluster {
     return drive;
   }
 
+  /** A drive is gone for ever, with its disk. */
+  lose(name: string): void {
+    const drive = this.drive(name);
+    drive.crash(true);
+    this.#drives.splice(this.#drives.indexOf(drive), 1);
+  }
+
   /** Every host that can be cut off: metadata server, drives, clients. */
   get hosts(): readonly string[] {
     return [META_HOST, ...this.drives.map(({ name }) => name), ...this.clientHosts];

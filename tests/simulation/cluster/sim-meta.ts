@@ -35,6 +35,7 @@ export class SimMeta {
   #life = 0;
   #isStarted = false;
   #isPaused = false;
+  #diesAtStep = false;
   #meta: Meta | undefined;
 
   constructor(world: SimWorld, shape: MetaShape, log: LogBook) {
@@ -79,6 +80,11 @@ export class SimMeta {
     this.#log.note(META_HOST, isPowerCut ? '--- power cut' : '--- killed');
   }
 
+  /** Dies at the next step that an operation has made durable, before anything is done about it. */
+  crashAtNextStep(isWanted: boolean): void {
+    this.#diesAtStep = isWanted;
+  }
+
   pause(): void {
     if (!this.isUp) return;
     this.#isPaused = true;
@@ -104,6 +110,7 @@ export class SimMeta {
       ...shape,
       ...(balances ? BALANCING : {}),
       catalog: this.#device.openFor(environment.clock),
+      faultPoint: (point) => this.#passStep(life, point),
       log: this.#log.logOf(META_HOST),
     };
     const meta = await startMeta(options);
@@ -111,6 +118,15 @@ export class SimMeta {
     this.#meta = meta;
     this.#log.note(META_HOST, '--- serves');
     meta.failed.then((error) => this.#failed(life, error));
+  }
+
+  /** What is behind it never runs when the process dies here. */
+  async #passStep(life: number, point: string): Promise<void> {
+    if (!this.#diesAtStep || this.#life !== life) return;
+    this.#diesAtStep = false;
+    this.#log.note(META_HOST, `--- at ${point}`);
+    this.crash(true);
+    await new Promise(() => {});
   }
 
   /** What runs a metadata server starts it again. */

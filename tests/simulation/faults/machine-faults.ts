@@ -1,6 +1,7 @@
 // Machines that die, stop, and come back; clocks that go wrong.
 
 import type { SimDrive } from '../cluster/sim-drive.ts';
+import { pickAny } from '../workload/keys.ts';
 import { type Affliction, anyRunning, between, type Fault, type Stage } from './fault.ts';
 
 const DOWN_MS_MAX = 6_000;
@@ -108,4 +109,27 @@ export const metaPause: Fault = (stage) => {
   const lastsMs = between(20, PAUSE_MS_MAX, stage);
   meta.pause();
   return { what: `${lastsMs.toFixed(0)} ms`, lastsMs, end: () => meta.continue() };
+};
+
+/** An operation is left half done, and has to be found and finished. */
+export const metaCrashAtStep: Fault = (stage) => {
+  const { meta } = stage.cluster;
+  if (!meta.isUp) return undefined;
+  const lastsMs = between(500, 2 * DOWN_MS_MAX, stage);
+  meta.crashAtNextStep(true);
+  const end = (): void => {
+    meta.crashAtNextStep(false);
+    meta.start();
+  };
+  return { what: `within ${lastsMs.toFixed(0)} ms`, lastsMs, end };
+};
+
+/** What it knew of the cluster is old when it goes on, and its time budgets are over. */
+export const clientPause: Fault = (stage) => {
+  const { world, clientHosts } = stage.cluster;
+  const host = pickAny(clientHosts, stage.random);
+  const lastsMs = between(20, PAUSE_MS_MAX, stage);
+  world.pause(host);
+  const end = (): void => world.continue(host);
+  return { what: `${host} for ${lastsMs.toFixed(0)} ms`, lastsMs, end };
 };

@@ -3,10 +3,12 @@
 import { diskFull, flushError, slowDisk } from './disk-faults.ts';
 import type { Fault } from './fault.ts';
 import {
+  clientPause,
   clockDrift,
   crash,
   lostUnflushed,
   metaCrash,
+  metaCrashAtStep,
   metaPause,
   pause,
   powerCutAll,
@@ -40,7 +42,9 @@ export const FAULT_NAMES = [
   'slow-disk',
   'power-cut-all',
   'meta-crash',
+  'meta-crash-at-step',
   'meta-pause',
+  'client-pause',
 ] as const;
 export type FaultName = (typeof FAULT_NAMES)[number];
 
@@ -62,7 +66,9 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   'slow-disk': slowDisk,
   'power-cut-all': powerCutAll,
   'meta-crash': metaCrash,
+  'meta-crash-at-step': metaCrashAtStep,
   'meta-pause': metaPause,
+  'client-pause': clientPause,
 };
 
 export function isFaultName(name: string): name is FaultName {

@@ -32,6 +32,8 @@ export interface SeedPlan {
   readonly counterKeys: number;
   readonly hasScans: boolean;
   readonly hasAborts: boolean;
+  /** One drive is lost for ever at the end. */
+  readonly losesDrive: boolean;
   readonly changes: ChangesPlan;
   readonly faults: FaultPlan;
 }
@@ -83,6 +85,7 @@ export function planFor(seed: number, wishes: PlanWishes = {}): SeedPlan {
     counterKeys: whole(1, 3),
     hasScans: chance(0.8),
     hasAborts: chance(0.5),
+    losesDrive: chance(0.3),
     changes: {
       everyMs: whole(300, 3_000),
       kinds: CHANGE_KINDS.filter(() => chance(0.6)),

@@ -12,6 +12,7 @@ import { Changes } from '../workload/changes.ts';
 import { type KeySet, makeKeys } from '../workload/keys.ts';
 import { RecordedClient } from '../workload/recorded-client.ts';
 import { runWorker } from '../workload/worker.ts';
+import { loseOneDrive } from './loss.ts';
 import type { SeedPlan } from './plan.ts';
 import { watchRejections } from './rejections.ts';
 import type { SeedEvidence, SeedFailure, SeedResult } from './result.ts';
@@ -96,12 +97,24 @@ class Run {
     await Promise.all(this.#cluster.clientHosts.map((host) => this.#work(host)));
     this.#changes.stop();
     this.#injector.stop();
-    const unrest = await settle(this.#cluster, this.#plan.replicas);
-    if (unrest !== undefined) this.complain(`the cluster does not come to rest: ${unrest}`);
+    await this.#checkAtRest('after the faults');
     await this.#readAll('reader');
     await this.#writeAll();
     await this.#readAll('reader2');
+    if (this.#failures.length === 0 && this.#plan.losesDrive) await this.#loseDrive();
     for (const finding of await compareCopies(this.#cluster)) this.complain(finding);
+  }
+
+  async #checkAtRest(when: string): Promise<void> {
+    const unrest = await settle(this.#cluster, this.#plan.replicas);
+    if (unrest !== undefined) this.complain(`the cluster does not come to rest ${when}: ${unrest}`);
+  }
+
+  async #loseDrive(): Promise<void> {
+    const lost = await loseOneDrive(this.#cluster, this.#plan.replicas);
+    if (lost === undefined) return;
+    await this.#checkAtRest(`without ${lost}`);
+    await this.#readAll('reader3');
   }
 
   async #work(host: string): Promise<void> {

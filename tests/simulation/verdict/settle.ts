@@ -27,7 +27,7 @@ async function findUnrest(cluster: SimCluster, replicas: number): Promise<Unrest
   if (!cluster.meta.isUp) return 'the metadata server is not up';
   try {
     const { drives, operations } = await cluster.admin.status();
-    if (drives.up < cluster.drives.length) return `only ${drives.up} drives are up`;
+    if (drives.up !== cluster.drives.length) return `${drives.up} drives are up`;
     const running = operations.find(({ state }) => state === 'running');
     if (running !== undefined) {
       return `operation ${running.id} (${running.kind}) runs: ${running.step}, ${running.message}`;
@@ -37,15 +37,23 @@ async function findUnrest(cluster: SimCluster, replicas: number): Promise<Unrest
     if (holder !== undefined)
       return `drive ${holder.id} is drained and holds ${holder.ranges} ranges`;
     const ranges = await cluster.admin.ranges();
-    return ranges.map((range) => unrestOf(range, replicas)).find((found) => found !== undefined);
+    const here = new Set(cluster.drives.map(({ name }) => name));
+    const unrest = ranges.map((range) => unrestOf(range, replicas, here));
+    return unrest.find((found) => found !== undefined);
   } catch (error) {
     return `the metadata server does not answer: ${(error as Error).message}`;
   }
 }
 
-function unrestOf({ id, chain, operation }: RangeView, replicas: number): Unrest {
+function unrestOf(
+  { id, chain, operation }: RangeView,
+  replicas: number,
+  here: ReadonlySet<string>,
+): Unrest {
   const shown = chain.map(({ drive, state }) => `${drive} ${state}`).join(', ');
   if (operation !== null) return `range ${id} is in the hands of operation ${operation}`;
-  const isWhole = chain.length === replicas && chain.every(({ state }) => state === 'serving');
+  const isFine = (member: RangeView['chain'][number]): boolean =>
+    member.state === 'serving' && here.has(member.drive);
+  const isWhole = chain.length === replicas && chain.every(isFine);
   return isWhole ? undefined : `range ${id} has the chain ${shown || '(empty)'}`;
 }
