@@ -72,6 +72,10 @@ async function accept(context: OperationContext): Promise<void> {
       `range ${range} cannot be cut there: the key is not between its borders`,
     );
   }
+  // Nobody could pass the cut down, and a range in the middle of a cut cannot get its last member back.
+  if (headOf(record) === undefined) {
+    throw new OperationFailedError(`range ${range} was not cut: it has no serving member`);
+  }
   await persist(context, record, key);
   await context.fault('split.persisted');
 }

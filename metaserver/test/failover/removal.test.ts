@@ -159,7 +159,10 @@ test(
       await cluster.drive(head).register();
       await until(cluster, `${tail}! ${middle}- ${head}-`);
       await new Promise((resolve) => setTimeout(resolve, 4 * LEASE_MS));
-      assert.is(textOf(await firstOf(cluster.client)), `${tail}! ${middle}- ${head}-`);
+      const left = await firstOf(cluster.client);
+      assert.is(textOf(left), `${tail}! ${middle}- ${head}-`);
+      const cut = await cluster.client.ended(await cluster.client.split(left.keyspace, key('m')));
+      assert.match(cut.message, 'was not cut: it has no serving member');
       cluster.drive(tail).incarnation++;
       const { records } = await cluster.drive(tail).register();
       assert.is(textOf(records[0]), `${tail}! ${middle}- ${head}-`);
