@@ -33,6 +33,8 @@ const SETS_MAX = 4;
 /** A witness that is away for so many leases is replaced. */
 const AWAY_LEASES = 10;
 const AWAY_MS_MIN = 2_000;
+/** Drives that come within this time are taken together. A first drive, alone, cannot be fenced so long. */
+const TOGETHER_MS = 50;
 
 export class WitnessSets {
   readonly #parts: WitnessSetParts;
@@ -65,7 +67,7 @@ export class WitnessSets {
 
   /** Drives have come or gone: looks soon whether sets have to change, after all that come together. */
   consider(): void {
-    this.#look(this.#parts.leaseMs / 6);
+    this.#look(Math.min(TOGETHER_MS, this.#parts.leaseMs / 6));
   }
 
   #look(delayMs: number): void {

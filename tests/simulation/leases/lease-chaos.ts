@@ -56,9 +56,10 @@ export class LeaseChaos {
     if (this.#isOver) return;
     this.#after(-Math.log(1 - this.#random()) * PACE_LEASES, () => this.#next());
     const dice = this.#random();
-    if (dice < 0.2) this.#fenceAny();
-    else if (dice < 0.27) this.#ambush(this.#anyDrive());
-    else if (dice < 0.3) this.#loseMemory(this.#anyDrive());
+    if (dice < 0.19) this.#fenceAny();
+    else if (dice < 0.24) this.#ambush(this.#anyDrive());
+    else if (dice < 0.27) this.#witnessLosesMemory(this.#anyDrive());
+    else if (dice < 0.3) this.#serverLosesMemory(this.#anyDrive());
     else if (dice < 0.45) this.#pause();
     else if (dice < 0.57) this.#crash();
     else if (dice < 0.6) this.#crashMeta();
@@ -78,7 +79,8 @@ export class LeaseChaos {
     const others = drives.filter((other) => other !== drive);
     const lastsLeases = 2 + this.#upTo(4);
     for (const { name } of others) {
-      if (this.#chance(0.4)) this.#cut(bothWays(name, drive.name), lastsLeases, () => {});
+      if (this.#chance(0.3)) this.#cut(bothWays(name, drive.name), lastsLeases, () => {});
+      else if (this.#chance(0.4)) this.#slow(name, drive.name, lastsLeases);
       if (this.#chance(0.4)) this.#cut(bothWays(name, META_HOST), lastsLeases, () => {});
       else if (this.#chance(0.5)) this.#slow(name, META_HOST, lastsLeases);
     }
@@ -99,7 +101,7 @@ export class LeaseChaos {
    * One witness helps to fence a drive, and forgets it in its next life, while its registration is slow; the
    * others that the drive reaches were never told.
    */
-  #loseMemory(drive: SimDrive): void {
+  #witnessLosesMemory(drive: SimDrive): void {
     const others = this.#cluster.drives.filter((other) => other !== drive);
     if (others.length === 0) return;
     const lastsLeases = 6;
@@ -112,6 +114,24 @@ export class LeaseChaos {
     }
     this.#after(0.5, () => this.#fence(drive));
     this.#after(1.3 + this.#upTo(1), () => this.#restartDrive(witness, 0.02));
+  }
+
+  /**
+   * A drive lives on what the metadata server and some others granted, whom the server does not reach; then
+   * the server starts anew and takes its rights away with the help of the rest.
+   */
+  #serverLosesMemory(drive: SimDrive): void {
+    const lastsLeases = 6;
+    const others = this.#cluster.drives.filter((other) => other !== drive);
+    for (const [at, { name }] of others.entries()) {
+      const unreached = at % 2 === 0 ? META_HOST : drive.name;
+      this.#cut(bothWays(name, unreached), lastsLeases, () => {});
+    }
+    this.#after(1.3, () => {
+      this.#cut(bothWays(drive.name, META_HOST), lastsLeases, () => {});
+      this.#restartMeta(0.02);
+    });
+    for (let turn = 0; turn < 5; turn++) this.#after(1.4 + 0.1 * turn, () => this.#fence(drive));
   }
 
   #fenceAny(): void {
