@@ -10,6 +10,7 @@ import { failureOf } from '../errors/failures.ts';
 import { describe, invalidArgument, KVError } from '../errors/kv-error.ts';
 import type { Key } from '../keys/key-encoder.ts';
 import { type Codec, checkCodec, encodeValue, tagOf } from '../values/codec.ts';
+import { onAbort } from './abort.ts';
 import { AllCall, EachCall, type ManyParts } from './many.ts';
 import { Kind, type Many, Operation, State } from './operation.ts';
 
@@ -170,10 +171,8 @@ export class Calls {
   #listen(operation: Operation, signal: AbortSignal): void {
     checkSignal(signal);
     if (signal.aborted) throw aborted(signal);
-    const abort = (): void => this.#abort(operation, signal);
-    signal.addEventListener('abort', abort, { once: true });
     operation.extras = {
-      unlisten: () => signal.removeEventListener('abort', abort),
+      unlisten: onAbort(signal, () => this.#abort(operation, signal)),
       attemptTrace: undefined,
     };
   }
@@ -202,9 +201,7 @@ export class Calls {
   #startMany(call: AllCall | EachCall, options: CallOptions | undefined): void {
     const signal = options?.signal;
     if (signal !== undefined) {
-      const abort = (): void => this.#abortMany(call, signal);
-      signal.addEventListener('abort', abort, { once: true });
-      call.onFinished = () => signal.removeEventListener('abort', abort);
+      call.onFinished = onAbort(signal, () => this.#abortMany(call, signal));
       if (signal.aborted) call.refuseRest(aborted(signal));
     }
     call.start();

@@ -2,6 +2,7 @@
 
 import type { Clock } from '@piton/protocol';
 import { KVError } from '../errors/kv-error.ts';
+import { onAbort } from './abort.ts';
 
 export class Deadline {
   readonly #clock: Clock;
@@ -30,7 +31,7 @@ export class Deadline {
     return new Promise((resolve, reject) => {
       const end = (): void => {
         timer.cancel();
-        this.#signal?.removeEventListener('abort', abort);
+        unlisten?.();
       };
       const abort = (): void => {
         end();
@@ -40,7 +41,7 @@ export class Deadline {
         end();
         reject(expired());
       });
-      this.#signal?.addEventListener('abort', abort, { once: true });
+      const unlisten = this.#signal && onAbort(this.#signal, abort);
       if (this.#signal?.aborted) abort();
       promise.then(resolve, reject).finally(end);
     });

@@ -22,6 +22,7 @@ import { type BackOffCause, backOffMs, isBackOffCause } from '../retry/back-off.
 import { isForAnother, REFUSES_RANGE } from '../retry/elsewhere.ts';
 import type { Route } from '../routing/index-cache.ts';
 import type { DriveLink } from '../transport/drive-link.ts';
+import { onAbort } from './abort.ts';
 import { Deadline } from './deadline.ts';
 
 const ATTEMPTS_MAX = 8;
@@ -54,6 +55,21 @@ export async function routedRequest<T, A>(
   request: RoutedRequest<T, A>,
 ): Promise<RoutedAnswer<A>> {
   const trial = new Trial(core, request as unknown as RoutedRequest<unknown, unknown>);
+  const stop = new AbortController();
+  const { signal } = request;
+  const unlisten = signal && onAbort(signal, () => stop.abort(signal.reason));
+  try {
+    return await goOn(request, trial, stop.signal);
+  } finally {
+    unlisten?.();
+  }
+}
+
+async function goOn<T, A>(
+  request: RoutedRequest<T, A>,
+  trial: Trial,
+  signal: AbortSignal,
+): Promise<RoutedAnswer<A>> {
   for (;;) {
     const route = await trial.locate();
     const link = request.isForHead ? route.head : trial.reader(route);
@@ -66,7 +82,7 @@ export async function routedRequest<T, A>(
       const { remainingMs } = trial.deadline;
       const message = request.make(route.record, remainingMs);
       const timeoutMs = trial.patienceMs(route);
-      const options = { timeoutMs, signal: request.signal };
+      const options = { timeoutMs, signal };
       const answer = await connection.request(request.type, message, request.answerType, options);
       link.dialer.prove();
       trial.succeeded(route, link);

@@ -19,6 +19,7 @@ import type { Core } from '../client/core.ts';
 import { checkTimeoutMs } from '../client/options.ts';
 import type { CallOptions, Entry } from '../client/types.ts';
 import { invalidArgument, KVError } from '../errors/kv-error.ts';
+import { onAbort } from '../operations/abort.ts';
 import { Deadline } from '../operations/deadline.ts';
 import { routedRequest } from '../operations/routed-request.ts';
 import { type Codec, checkCodec, decodeValue } from '../values/codec.ts';
@@ -73,7 +74,7 @@ export class Scan<T = unknown> implements AsyncIterable<Entry<T>> {
     const stop = new AbortController();
     const { signal } = this.#options;
     const abort = (): void => stop.abort(signal?.reason);
-    signal?.addEventListener('abort', abort, { once: true });
+    const unlisten = signal && onAbort(signal, abort);
     if (signal?.aborted) abort();
     let ahead: Promise<readonly Entry<T>[]> | undefined;
     try {
@@ -88,7 +89,7 @@ export class Scan<T = unknown> implements AsyncIterable<Entry<T>> {
         yield page;
       }
     } finally {
-      signal?.removeEventListener('abort', abort);
+      unlisten?.();
       stop.abort(new KVError('KV_ABORTED', 'the scan has ended'));
     }
   }

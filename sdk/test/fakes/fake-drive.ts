@@ -91,6 +91,8 @@ export class FakeDrive {
   dropAfter: ((operation: FakeOperation) => boolean) | undefined;
   /** True: nothing is answered, for ever. */
   isSilent: ((operation: FakeOperation) => boolean) | undefined;
+  /** True: scans and questions are not answered, for ever. */
+  isSilentToRequests = false;
   refuseScan: ((message: { start: Uint8Array }) => Refusal | undefined) | undefined;
   beforeScan: (() => void) | undefined;
   /** How long answers to batches take. */
@@ -147,13 +149,13 @@ export class FakeDrive {
         this.#handleBatch(connection, frame);
         return;
       case Opcode.scan:
-        this.#handleScan(connection, frame);
+        if (!this.isSilentToRequests) this.#handleScan(connection, frame);
         return;
       case Opcode.cancel:
         this.cancelled.push(...messages.cancel.decode(frame.header[2]).operations);
         return;
       case Opcode.resolveOutcome:
-        this.#handleResolve(connection, frame);
+        if (!this.isSilentToRequests) this.#handleResolve(connection, frame);
         return;
       default:
         connection.refuse(frame.requestId, Status.unknownOpcode);

@@ -15,6 +15,7 @@ test(
   'deadline: kept to within some ms, for short and long budgets side by side',
   withCluster({}, async (cluster) => {
     const client = await cluster.connect();
+    await client.get('warm');
     drive(cluster).isSilent = () => true;
     const from = now();
     const took = [400, 20, 150, 60].map(async (timeoutMs) => {
@@ -126,6 +127,7 @@ test(
   'many keys at a silent drive: every key gets its outcome, and the counts come back to nothing',
   withCluster({}, async (cluster) => {
     const client = await cluster.connect();
+    await client.get('warm');
     drive(cluster).isSilent = () => true;
     const entries = Array.from({ length: 5_000 }, (_, n) => [`k${n}`, n] as const);
     const outcomes = await client.putMany(entries, { timeoutMs: 80 });
@@ -202,6 +204,39 @@ test(
     stop.abort();
     await Promise.all(calls);
     assert.equal([client.stats().queued, client.stats().queuedBytes, listeners], [0, 0, 0]);
+  }),
+);
+
+test(
+  'abort: one signal for calls of every kind makes no warning of a leak, and ends them all',
+  withCluster({}, async (cluster) => {
+    const client = await cluster.connect();
+    await client.put('k', 1);
+    const warnings: string[] = [];
+    const hear = ({ name }: Error): number => warnings.push(name);
+    process.on('warning', hear);
+    const stop = new AbortController();
+    const { signal } = stop;
+    const each = Array.from({ length: 30 }, (_, n) => n);
+    drive(cluster).isSilent = () => true;
+    drive(cluster).isSilentToRequests = true;
+    const unknown = await errorOf(client.put('lost', 1, { timeoutMs: 50 }));
+    const calls = each.flatMap((n) => [
+      errorOf(client.get(`k${n}`, { signal })),
+      errorOf(client.getMany([`a${n}`, `b${n}`], { signal })),
+      errorOf(client.scan({}, { signal }).pages().next()),
+      errorOf(client.resolveOutcome(unknown['requestId'] as string, { signal })),
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    stop.abort();
+    for (const { code } of (await Promise.all(calls)) as unknown as KVError[]) {
+      assert.is(code, 'KV_ABORTED');
+    }
+    const aborted = await errorOf(client.get('k', { signal }));
+    assert.is(aborted['code'], 'KV_ABORTED');
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', hear);
+    assert.equal(warnings, []);
   }),
 );
 
