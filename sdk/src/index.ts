@@ -1,6 +1,12 @@
 // @piton/sdk: KVClient and what it speaks of.
 export { KVClient } from './client/kv-client.ts';
-export type { ClientLimits, ClientOptions, Durability } from './client/options.ts';
+export type {
+  ClientLimits,
+  ClientOptions,
+  Durability,
+  IndexOptions,
+  Reads,
+} from './client/options.ts';
 export type * from './client/types.ts';
 export type {
   AttemptContext,
@@ -9,6 +15,7 @@ export type {
   ConnectContext,
   DedupeEvent,
   DeltaEvent,
+  FileEvent,
   HealthEvent,
   LookupEvent,
   MovedEvent,

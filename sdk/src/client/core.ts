@@ -3,7 +3,7 @@
 // The dispatcher is in the middle; routing, retries and the metadata server's feed are around it.
 // The public face is kv-client.ts.
 
-import type { KeyspaceRecord } from '@piton/protocol';
+import type { ClusterId, KeyspaceRecord } from '@piton/protocol';
 import { Counters } from '../diagnostics/counters.ts';
 import { failureOf } from '../errors/failures.ts';
 import { KVError } from '../errors/kv-error.ts';
@@ -15,15 +15,18 @@ import { Room } from '../operations/room.ts';
 import { Settler } from '../operations/settler.ts';
 import { backOffMs } from '../retry/back-off.ts';
 import { Retrier } from '../retry/retrier.ts';
+import { Rounds } from '../retry/rounds.ts';
 import { Sweeper } from '../retry/sweeper.ts';
 import { Addresses } from '../routing/addresses.ts';
 import { IndexCache } from '../routing/index-cache.ts';
 import { IndexFeed } from '../routing/index-feed.ts';
+import { IndexKeeper } from '../routing/index-keeper.ts';
 import { Lookups } from '../routing/lookups.ts';
 import { MetadataLink } from '../routing/metadata-link.ts';
 import { Readers } from '../routing/readers.ts';
+import { Refresher } from '../routing/refresher.ts';
 import { Routing } from '../routing/routing.ts';
-import type { DriveLink } from '../transport/drive-link.ts';
+import type { SavedIndex } from '../routing/saved-index.ts';
 import { DriveLinks } from '../transport/drive-links.ts';
 import { Fifo } from '../transport/fifo.ts';
 import type { Settings } from './options.ts';
@@ -51,10 +54,15 @@ export class Core {
   readonly #addresses: Addresses;
   readonly #metadata: MetadataLink;
   readonly #sweeper: Sweeper;
+  readonly #rounds: Rounds;
+  readonly #refresher: Refresher;
+  readonly #keeper: IndexKeeper | undefined;
   readonly #early: Fifo = new Fifo();
   /** Until the keyspace is known, only to check keys. */
   #encoder: KeyEncoder = new KeyEncoder('range');
   readonly #encoderNow = (): KeyEncoder => this.#encoder;
+  /** The cluster of a restored index, until the metadata server has said which one it is. */
+  #restoredCluster: ClusterId | undefined;
   #isStarted = false;
   #isClosed = false;
   #syncFailures = 0;
@@ -78,7 +86,10 @@ export class Core {
       links: this.links,
       counters,
       encoder: this.#encoderNow,
-      onChanged: () => this.dispatcher.rerouteWaiting(),
+      onChanged: () => {
+        this.dispatcher.rerouteWaiting();
+        this.#rounds.noteMoved();
+      },
     });
     this.#metadata = new MetadataLink(environment, settings.metadata, counters, name, {
       connected: () => this.#handleMetadata(true),
@@ -97,10 +108,26 @@ export class Core {
     this.settler = new Settler({ table, room, counters, early, encoder: this.#encoderNow });
     this.#sweeper = new Sweeper(
       environment.clock,
-      (nowMs) => this.#sweep(nowMs),
+      (nowMs) => this.#rounds.sweep(nowMs),
       () => 1 + table.capacity / 16_384,
     );
     this.retrier = this.#makeRetrier();
+    this.#rounds = new Rounds({
+      clock: environment.clock,
+      table,
+      links: this.links,
+      readers: this.readers,
+      routing: this.routing,
+      retrier: this.retrier,
+      sweeper: this.#sweeper,
+      dispatcher: this.dispatcher,
+    });
+    this.#refresher = new Refresher({
+      ...environment,
+      isWanted: () => this.links.isAnyWaiting,
+      refresh: () => this.feed.refresh(),
+    });
+    this.#keeper = this.#makeKeeper();
     this.#attachDispatcher();
   }
 
@@ -113,6 +140,8 @@ export class Core {
       keyspaceName: settings.keyspace,
       maxRanges: settings.maxRanges,
       onReady: (keyspace) => this.#becomeReady(keyspace),
+      onDiscarded: () => this.#becomeUnready(),
+      onChanged: () => this.#keeper?.note(),
     });
   }
 
@@ -145,14 +174,33 @@ export class Core {
       routing,
       readers: this.readers,
       links: this.links,
+      refresher: this.#refresher,
       early: this.#early,
       encoder: this.#encoderNow,
       lookUp: (operation) => this.#lookUp(operation),
       missAddress: (drive) => this.#missAddress(drive),
       addressOf: (drive) => this.addressOf(drive),
       indexVersion: () => this.feed.version,
-      cluster: () => this.#metadata.cluster,
+      cluster: () => this.#metadata.cluster ?? this.#restoredCluster,
     });
+  }
+
+  #makeKeeper(): IndexKeeper | undefined {
+    const { indexStorage: storage, environment, keyspace: keyspaceName } = this.settings;
+    if (storage === undefined) return undefined;
+    const { clock, random } = environment;
+    const current = (): SavedIndex | undefined => this.#indexToSave();
+    return new IndexKeeper({ clock, random, storage, keyspaceName, current });
+  }
+
+  #indexToSave(): SavedIndex | undefined {
+    const { keyspace, version } = this.feed;
+    const { cluster } = this.#metadata;
+    if (keyspace === undefined || cluster === undefined || !this.#isReady) return undefined;
+    const { index } = this.routing;
+    const records = index.records().slice();
+    const addresses = this.#addresses.all();
+    return { cluster, keyspace, version, isWhole: !index.isPartial, addresses, records };
   }
 
   get encoder(): KeyEncoder {
@@ -179,13 +227,27 @@ export class Core {
   start(): void {
     if (this.#isStarted || this.#isClosed) return;
     this.#isStarted = true;
-    this.#keepSynced();
+    if (this.#keeper === undefined) this.#keepSynced();
+    else void this.#restore().then(() => this.#keepSynced());
   }
 
-  /** Connects now. Rejects when that does not work at the first try. */
+  /**
+   * Starts now. Rejects when the index cannot be had at the first try, neither from a file nor from the
+   * metadata server.
+   */
   async startNow(): Promise<void> {
     this.#isStarted = true;
-    await this.feed.sync();
+    if (await this.#restore()) this.#keepSynced();
+    else await this.feed.sync();
+  }
+
+  /** Begins with what an earlier life has kept, if there is anything. */
+  async #restore(): Promise<boolean> {
+    const saved = await this.#keeper?.load();
+    if (saved === undefined || this.#isClosed) return false;
+    this.#restoredCluster = saved.cluster;
+    this.feed.restore(saved);
+    return true;
   }
 
   /** Resolves when the index is there. */
@@ -209,9 +271,11 @@ export class Core {
       this.settler.fail(operation, failureOf(operation, 'KV_CLOSED', 'the client was closed'));
     });
     this.#sweeper.stop();
+    this.#refresher.stop();
     this.feed.close();
     this.links.close();
     this.#metadata.close();
+    await this.#keeper?.close();
   }
 
   #drained(drainMs: number): Promise<void> {
@@ -265,7 +329,22 @@ export class Core {
 
   #handleMetadata(isConnected: boolean): void {
     this.routing.isMetaReachable = isConnected;
+    if (isConnected) this.#checkRestoredCluster();
     if (isConnected && this.#isReady) this.#keepSynced();
+  }
+
+  /** A file of another cluster that had this address before. */
+  #checkRestoredCluster(): void {
+    const restored = this.#restoredCluster;
+    this.#restoredCluster = undefined;
+    if (restored !== undefined && restored !== this.#metadata.cluster) this.feed.discard();
+  }
+
+  #becomeUnready(): void {
+    this.#isReady = false;
+    this.#keeper?.distrust();
+    this.dispatcher.becomeUnready();
+    this.links.disconnect();
   }
 
   #becomeReady(keyspace: KeyspaceRecord): void {
@@ -306,46 +385,5 @@ export class Core {
       .records()
       .find(({ chain }) => chain.some((member) => member.drive === drive));
     if (record !== undefined) this.lookups.ask(record.start, () => {});
-  }
-
-  /** Drives that owe an answer for too long, and when the next may be one. */
-  #findSilent(nowMs: number): { links: Set<DriveLink>; nextMs: number } {
-    const links = new Set<DriveLink>();
-    let nextMs = Number.POSITIVE_INFINITY;
-    for (const link of this.links.all()) {
-      const { health } = link;
-      if (health.isSilent(nowMs)) {
-        links.add(link);
-        this.readers.avoid(link, nowMs);
-        this.dispatcher.rerouteReads(link);
-      } else if (health.isWatching) nextMs = Math.min(nextMs, health.silentAtMs);
-    }
-    return { links, nextMs };
-  }
-
-  /** A read that a silent drive has can be answered by another member. */
-  #leaveSilent(operation: Operation, silent: ReadonlySet<DriveLink>): void {
-    const { link, state } = operation;
-    if (operation.isWrite || state !== State.sent || link === undefined) return;
-    if (silent.has(link)) this.retrier.leave(operation, link);
-  }
-
-  #sweep(nowMs: number): number {
-    const silent = this.#findSilent(nowMs);
-    let nextMs = silent.nextMs;
-    this.table.forEach((operation) => {
-      if (operation.deadlineMs <= nowMs) {
-        this.retrier.expire(operation);
-        return;
-      }
-      if (silent.links.size > 0) this.#leaveSilent(operation, silent.links);
-      if (operation.state === State.resting) {
-        if (operation.wakeAtMs <= nowMs) this.retrier.wake(operation);
-        else if (operation.wakeAtMs < nextMs) nextMs = operation.wakeAtMs;
-      }
-      if (operation.deadlineMs < nextMs) nextMs = operation.deadlineMs;
-    });
-    this.table.shrink();
-    return nextMs;
   }
 }

@@ -3,8 +3,10 @@
 import { type Environment, isKeyspaceName, limits, parseAddress } from '@piton/protocol';
 import { invalidArgument } from '../errors/kv-error.ts';
 import type { AddressMap } from '../routing/addresses.ts';
+import type { IndexStorage } from '../routing/index-keeper.ts';
 import { type Codec, checkCodec } from '../values/codec.ts';
 import { environmentFor } from './environment.ts';
+import { IndexFile } from './index-file.ts';
 
 /** 'flush': answered when every member has it on its device. 'os': when every system has it. */
 export type Durability = 'flush' | 'os';
@@ -26,13 +28,23 @@ export interface ClientOptions {
   /** Who answers reads: any serving member of a range, or its tail alone. Default 'any'. */
   readonly reads?: Reads | undefined;
   readonly limits?: ClientLimits | undefined;
-  readonly index?: { readonly maxRanges?: number | undefined } | undefined;
+  readonly index?: IndexOptions | undefined;
   /** From the address that a drive advertises to one that this machine reaches. */
   readonly addressMap?: AddressMap | undefined;
   /** False: sockets and timers of this client do not keep the process alive. Default true. */
   readonly ref?: boolean | undefined;
   /** Clock, randomness and network; for tests and simulations. */
   readonly environment?: Environment | undefined;
+}
+
+export interface IndexOptions {
+  /** Ranges that are cached. Default 100,000. A larger index is kept in part. */
+  readonly maxRanges?: number | undefined;
+  /**
+   * File in which the index is kept, so that a client starts while no metadata server answers.
+   * Default: none. Several clients of one keyspace may share it.
+   */
+  readonly persist?: string | undefined;
 }
 
 export interface ClientLimits {
@@ -59,6 +71,7 @@ export interface Settings {
   readonly maxQueuedBytes: number;
   readonly whenFull: 'reject' | 'wait';
   readonly maxRanges: number;
+  readonly indexStorage: IndexStorage | undefined;
   readonly addressMap: AddressMap | undefined;
   readonly environment: Environment;
 }
@@ -106,6 +119,7 @@ export function checkOptions(options: ClientOptions): Settings {
     maxQueuedBytes: count('limits.maxQueuedBytes', bounds.maxQueuedBytes, 128 * MIB),
     whenFull,
     maxRanges: count('index.maxRanges', options.index?.maxRanges, 100_000),
+    indexStorage: checkPersist(options.index?.persist),
     addressMap: options.addressMap,
     environment: options.environment ?? environmentFor(options.ref ?? true),
   };
@@ -149,6 +163,12 @@ export function checkTimeoutMs(timeoutMs: unknown): number {
 export function checkDurability(durability: unknown): Durability | undefined {
   if (durability === undefined || durability === 'flush' || durability === 'os') return durability;
   throw invalidArgument('durability', "'flush' or 'os'", durability);
+}
+
+function checkPersist(path: unknown): IndexStorage | undefined {
+  if (path === undefined) return undefined;
+  if (typeof path === 'string' && path.length > 0) return new IndexFile(path);
+  throw invalidArgument('options.index.persist', 'the path of a file', path);
 }
 
 function checkReads(reads: unknown): Reads {

@@ -50,7 +50,7 @@ export interface StaleEvent {
 
 /** `kvclient:index.delta`: records came in: pushed, on a reply, or fetched. */
 export interface DeltaEvent {
-  readonly source: 'push' | 'reply' | 'fetch';
+  readonly source: 'push' | 'reply' | 'fetch' | 'file';
   readonly version: number;
   readonly records: number;
   readonly changed: number;
@@ -91,6 +91,12 @@ export interface QueueEvent {
   readonly state: 'rejected' | 'waiting';
   readonly queued: number;
   readonly queuedBytes: number;
+}
+
+/** `kvclient:index.file`: the file of `index.persist` was read, refused, written, or could not be written. */
+export interface FileEvent {
+  readonly what: 'loaded' | 'refused' | 'saved' | 'failed';
+  readonly error: unknown;
 }
 
 /** `kvclient:dedupe`: a write is sent once more under its number: it is applied at most once. */
@@ -137,6 +143,7 @@ export const movedChannel: EventChannel<MovedEvent> = new EventChannel('kvclient
 export const healthChannel: EventChannel<HealthEvent> = new EventChannel('kvclient:node.health');
 export const backOffChannel: EventChannel<BackOffEvent> = new EventChannel('kvclient:backoff');
 export const queueChannel: EventChannel<QueueEvent> = new EventChannel('kvclient:queue');
+export const fileChannel: EventChannel<FileEvent> = new EventChannel('kvclient:index.file');
 export const dedupeChannel: EventChannel<DedupeEvent> = new EventChannel('kvclient:dedupe');
 
 /** Node 20 does not say it for a tracing channel as a whole. */

@@ -26,6 +26,7 @@ import type { Retrier } from '../retry/retrier.ts';
 import type { Sweeper } from '../retry/sweeper.ts';
 import type { Route } from '../routing/index-cache.ts';
 import type { Readers } from '../routing/readers.ts';
+import type { Refresher } from '../routing/refresher.ts';
 import type { Routing } from '../routing/routing.ts';
 import type { DriveLink } from '../transport/drive-link.ts';
 import type { DriveLinks } from '../transport/drive-links.ts';
@@ -47,6 +48,7 @@ export interface DispatcherParts {
   readonly routing: Routing;
   readonly readers: Readers;
   readonly links: DriveLinks;
+  readonly refresher: Refresher;
   readonly early: Fifo;
   readonly encoder: () => KeyEncoder;
   readonly lookUp: (operation: Operation) => void;
@@ -140,10 +142,23 @@ export class Dispatcher implements LinkOwner {
     for (const operation of this.#parts.early.drain()) this.requeue(operation);
   }
 
+  /** The index is gone: what comes from now on waits for the next. */
+  becomeUnready(): void {
+    this.#isReady = false;
+    this.rerouteWaiting();
+  }
+
   /** Routes have changed: what waits for a drive that is not connected may belong to another. */
   rerouteWaiting(): void {
     for (const link of this.#parts.links.all()) {
       if (!link.isConnected && link.queued > 0) this.#reroute(link.drain());
+    }
+  }
+
+  /** The same for drives that seem connected: they may be gone all the same. */
+  rerouteAll(): void {
+    for (const link of this.#parts.links.all()) {
+      if (link.queued > 0) this.#reroute(link.drain());
     }
   }
 
@@ -211,6 +226,7 @@ export class Dispatcher implements LinkOwner {
 
   handleUnreachable(link: DriveLink): void {
     this.rerouteReads(link);
+    this.#parts.refresher.note();
   }
 
   handleLost(link: DriveLink, reason: Error | undefined): void {

@@ -260,6 +260,8 @@ const CODE_OF_CAUSE: Readonly<Record<BackOffCause, KVError['code']>> = {
   stopping: 'KV_NODE_UNAVAILABLE',
   connectionLost: 'KV_NODE_UNAVAILABLE',
   connect: 'KV_NODE_UNAVAILABLE',
+  reconnect: 'KV_META_UNAVAILABLE',
+  refresh: 'KV_META_UNAVAILABLE',
   outcomeUnknown: 'KV_OUTCOME_UNKNOWN',
   lookupFailed: 'KV_META_UNAVAILABLE',
 };

@@ -21,7 +21,9 @@ export type BackOffCause =
   | 'connectionLost'
   | 'noRoute'
   | 'lookupFailed'
-  | 'connect';
+  | 'connect'
+  | 'reconnect'
+  | 'refresh';
 
 export const BACK_OFFS: Readonly<Record<BackOffCause, Steps>> = {
   /** The drives do not agree yet who holds the range. */
@@ -38,6 +40,10 @@ export const BACK_OFFS: Readonly<Record<BackOffCause, Steps>> = {
   lookupFailed: { firstMs: 20, longestMs: 1_000 },
   /** Between two attempts to connect to a drive or to the metadata server. */
   connect: { firstMs: 20, longestMs: 1_000 },
+  /** The metadata server was there and is gone: every client of the cluster has noticed just now. */
+  reconnect: { firstMs: 100, longestMs: 3_000 },
+  /** Questions about changes while a drive is out of reach. */
+  refresh: { firstMs: 400, longestMs: 4_000 },
 };
 
 export function isBackOffCause(cause: string): cause is BackOffCause {

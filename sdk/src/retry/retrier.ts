@@ -89,11 +89,16 @@ export class Retrier {
   leave(operation: Operation, link: DriveLink): void {
     const route = this.#parts.routing.routeOf(operation);
     const isElsewhere = route?.readers.some((other) => other !== link && other.isConnected);
-    if (route === undefined || isElsewhere !== true) return;
-    const { epoch } = operation;
-    const cause = 'silent';
-    operation.noteTrouble({ drive: link.drive, epoch, sent: true, status: undefined, cause });
-    link.cancel(operation);
+    if (route !== undefined && isElsewhere === true) this.moveOn(operation, 'silent');
+  }
+
+  /** Takes an operation back that was sent, and routes it anew. */
+  moveOn(operation: Operation, cause: string): void {
+    const { link, epoch } = operation;
+    operation.noteTrouble({ drive: link?.drive, epoch, sent: true, status: undefined, cause });
+    if (operation.isWrite) this.#doubt(operation);
+    link?.cancel(operation);
+    // An answer that comes all the same is nobody's: the next one has another id.
     this.#parts.table.rename(operation);
     this.#backToQueue(operation);
     this.#retry(operation);

@@ -16,6 +16,15 @@ export class Addresses {
     this.#map = map;
   }
 
+  /** As advertised. */
+  all(): DriveAddress[] {
+    return [...this.#known.values()];
+  }
+
+  clear(): void {
+    this.#known.clear();
+  }
+
   /** The address to dial; undefined when none is known. */
   of(drive: DriveId): string | undefined {
     const address = this.#known.get(drive)?.address;

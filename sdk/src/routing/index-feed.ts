@@ -20,6 +20,7 @@ import { KVError } from '../errors/kv-error.ts';
 import { metaErrorOf } from './meta-errors.ts';
 import type { MetadataLink } from './metadata-link.ts';
 import { publishDelta, type Routing } from './routing.ts';
+import type { SavedIndex } from './saved-index.ts';
 
 /** One request to the metadata server; it answers from memory. */
 const REQUEST_MS = 5_000;
@@ -30,8 +31,12 @@ export interface IndexFeedParts {
   readonly counters: Counters;
   readonly keyspaceName: string;
   readonly maxRanges: number;
-  /** The keyspace is known and the cache holds it. Called once. */
+  /** The keyspace is known and the cache holds it. */
   readonly onReady: (keyspace: KeyspaceRecord) => void;
+  /** The cache is empty again, and will be fetched. */
+  readonly onDiscarded: () => void;
+  /** The cache, or the version up to which it is complete, may be another. */
+  readonly onChanged: () => void;
 }
 
 export class IndexFeed {
@@ -40,6 +45,8 @@ export class IndexFeed {
   /** Every change up to this version is in the cache, or of a range that is not cached. */
   #version = 0;
   #isFetched = false;
+  /** The keyspace comes from a file: the metadata server has not been asked about it. */
+  #isRestored = false;
   #syncing: Promise<void> | undefined;
   #isClosed = false;
 
@@ -67,6 +74,40 @@ export class IndexFeed {
     this.#isClosed = true;
   }
 
+  /** Asks what has changed, when the metadata server is connected. "Nothing" is a small answer. */
+  async refresh(): Promise<void> {
+    const keyspace = this.#keyspace;
+    if (keyspace === undefined || !this.#parts.link.isConnected || this.#isRestored) return;
+    const changes = await this.#fetchChanges(keyspace);
+    if (changes.tooOld || changes.hasMore) await this.sync();
+    else this.#takeChanges(changes, 'fetch');
+  }
+
+  /** Takes what an earlier life knew; the next `sync` asks for what has changed since. */
+  restore({ keyspace, version, isWhole, records, addresses }: SavedIndex): void {
+    const { routing } = this.#parts;
+    routing.index.useKeyspace(keyspace.id);
+    if (!isWhole || records.length > this.#parts.maxRanges) routing.index.becomePartial();
+    routing.take(records, addresses, true);
+    this.#keyspace = keyspace;
+    this.#version = version;
+    this.#isFetched = true;
+    this.#isRestored = true;
+    publishDelta('file', version, records.length, records.length);
+    this.#announce();
+  }
+
+  /** What was restored is of another cluster, or of another keyspace: everything is fetched. */
+  discard(): void {
+    if (this.#keyspace === undefined) return;
+    this.#keyspace = undefined;
+    this.#version = 0;
+    this.#isFetched = false;
+    this.#isRestored = false;
+    this.#parts.routing.forget();
+    this.#parts.onDiscarded();
+  }
+
   /** A frame that the metadata server pushed. Throws MalformedFrameError. */
   handleFrame(frame: Frame): void {
     if (frame.opcode !== Opcode.indexNews) {
@@ -84,6 +125,7 @@ export class IndexFeed {
 
   async #run(): Promise<void> {
     try {
+      if (this.#isRestored) await this.#checkRestored();
       const keyspace = await this.#findKeyspace();
       if (!this.#isFetched) await this.#fetchAll(keyspace);
       await this.#watch(keyspace);
@@ -95,7 +137,21 @@ export class IndexFeed {
 
   async #findKeyspace(): Promise<KeyspaceRecord> {
     if (this.#keyspace !== undefined) return this.#keyspace;
-    const { link, keyspaceName, routing } = this.#parts;
+    this.#keyspace = await this.#askKeyspace();
+    this.#parts.routing.index.useKeyspace(this.#keyspace.id);
+    return this.#keyspace;
+  }
+
+  /** A file may be of a keyspace that was made anew under its old name. */
+  async #checkRestored(): Promise<void> {
+    const { id, partitioning } = await this.#askKeyspace();
+    const restored = this.#keyspace;
+    if (restored?.id !== id || restored.partitioning !== partitioning) this.discard();
+    else this.#isRestored = false;
+  }
+
+  async #askKeyspace(): Promise<KeyspaceRecord> {
+    const { link, keyspaceName } = this.#parts;
     const question = { name: keyspaceName };
     const { body } = await link.request(
       messages.listKeyspaces,
@@ -107,8 +163,6 @@ export class IndexFeed {
     if (found === undefined) {
       throw new KVError('KV_NO_KEYSPACE', `there is no keyspace ${JSON.stringify(keyspaceName)}`);
     }
-    this.#keyspace = found;
-    routing.index.useKeyspace(found.id);
     return found;
   }
 
@@ -158,7 +212,9 @@ export class IndexFeed {
     );
     let changes: Changes = body;
     for (;;) {
-      if (changes.tooOld) return this.#startOver(keyspace);
+      if (changes.tooOld || changes.version < this.#version) {
+        return this.#startOver(keyspace, changes.version);
+      }
       this.#takeChanges(changes, 'fetch');
       if (!changes.hasMore || this.#isClosed) return;
       changes = await this.#fetchChanges(keyspace);
@@ -178,10 +234,15 @@ export class IndexFeed {
     return body;
   }
 
-  /** The change log is shorter than our absence: a partial cache starts empty, a full one anew. */
-  async #startOver(keyspace: KeyspaceRecord): Promise<void> {
+  /**
+   * The change log is shorter than our absence: a partial cache starts empty, a full one anew. What we
+   * know of a catalog that was lost must not stand in the way of what is true now.
+   */
+  async #startOver(keyspace: KeyspaceRecord, version: number): Promise<void> {
     const { index } = this.#parts.routing;
-    if (index.isPartial) index.clear();
+    const isFromLostCatalog = version < this.#version;
+    if (index.isPartial || isFromLostCatalog) index.clear();
+    if (isFromLostCatalog) this.#version = 0;
     await this.#fetchAll(keyspace);
     await this.#watch(keyspace);
   }
@@ -190,11 +251,14 @@ export class IndexFeed {
     const { records, addresses, version } = changes;
     const changed = this.#parts.routing.take(records, addresses, false);
     if (version > this.#version) this.#version = version;
+    this.#parts.onChanged();
     if (records.length > 0) publishDelta(source, version, records.length, changed);
   }
 
   #announce(): void {
     const keyspace = this.#keyspace;
-    if (keyspace !== undefined) this.#parts.onReady(keyspace);
+    if (keyspace === undefined) return;
+    this.#parts.onReady(keyspace);
+    this.#parts.onChanged();
   }
 }

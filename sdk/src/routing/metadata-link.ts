@@ -82,7 +82,8 @@ export class MetadataLink {
   /** Connects again and again, until it has worked. */
   keepConnecting(): void {
     if (this.#isClosed || this.#pause !== undefined || this.#connection !== undefined) return;
-    const delayMs = backOffMs(this.#environment.random, 'connect', this.#failures);
+    const cause = this.#cluster === undefined ? 'connect' : 'reconnect';
+    const delayMs = backOffMs(this.#environment.random, cause, this.#failures);
     this.#pause = this.#environment.clock.setTimer(delayMs, () => {
       this.#pause = undefined;
       this.connect().catch(() => this.keepConnecting());

@@ -11,7 +11,7 @@ import type { DriveLinks } from '../transport/drive-links.ts';
 import type { Addresses } from './addresses.ts';
 import type { IndexCache, Route } from './index-cache.ts';
 
-export type Source = 'push' | 'reply' | 'fetch';
+export type Source = 'push' | 'reply' | 'fetch' | 'file';
 
 export interface RoutingParts {
   readonly index: IndexCache;
@@ -36,6 +36,13 @@ export class Routing {
 
   get index(): IndexCache {
     return this.#parts.index;
+  }
+
+  /** Everything that is known is of another cluster or keyspace. */
+  forget(): void {
+    this.#parts.index.clear();
+    this.#parts.addresses.clear();
+    this.isReady = false;
   }
 
   /** Takes records in. Returns how many changed the cache. */

@@ -150,6 +150,11 @@ export class DriveLink {
     if (version > this.#newsVersion) this.#newsVersion = version;
   }
 
+  /** Ends the connection: what was sent over it goes back to the owner. */
+  disconnect(): void {
+    this.#connection?.close();
+  }
+
   close(): void {
     this.dialer.close();
     this.#connection?.close();

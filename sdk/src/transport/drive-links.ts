@@ -30,10 +30,20 @@ export class DriveLinks {
     return count;
   }
 
+  /** Whether something waits for a drive that is not connected. */
+  get isAnyWaiting(): boolean {
+    for (const link of this.#links.values()) if (!link.isConnected && link.queued > 0) return true;
+    return false;
+  }
+
   get inFlight(): number {
     let count = 0;
     for (const link of this.#links.values()) count += link.inFlight;
     return count;
+  }
+
+  disconnect(): void {
+    for (const link of this.#links.values()) link.disconnect();
   }
 
   close(): void {

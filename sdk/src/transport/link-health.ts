@@ -21,9 +21,6 @@ const IN_FLIGHT_BASE = 16;
 const SILENT_MS = 500;
 const SILENT_FACTOR = 8;
 
-/** Smallest moment at which anything may be silent. */
-export const SILENT_MS_LEAST: number = SILENT_MS;
-
 export class LinkHealth {
   /** Exponentially weighted; 0: not known. */
   #latencyMs = 0;
@@ -100,11 +97,7 @@ export class LinkHealth {
     return this.#expectedMs(nowMs) > SLOW_FACTOR * other.#latencyMs + SLOW_MS;
   }
 
-  /** Whether it owes an answer for suspiciously long. */
-  isSilent(nowMs: number): boolean {
-    return this.#watchedId !== 0 && nowMs >= this.silentAtMs;
-  }
-
+  /** From then on it owes an answer for suspiciously long. */
   get silentAtMs(): number {
     return this.#watchedSinceMs + Math.max(SILENT_MS, SILENT_FACTOR * this.#latencyMs);
   }

@@ -89,7 +89,9 @@ export class FakeDrive {
   refuse: ((operation: FakeOperation) => Refusal | undefined) | undefined;
   /** True: the operation is done, and the connection ends before the answer. */
   dropAfter: ((operation: FakeOperation) => boolean) | undefined;
-  /** True: nothing is answered, for ever. */
+  /** True: the operation is done, and never answered. */
+  swallow: ((operation: FakeOperation) => boolean) | undefined;
+  /** True: nothing is done or answered, for ever. */
   isSilent: ((operation: FakeOperation) => boolean) | undefined;
   /** True: scans and questions are not answered, for ever. */
   isSilentToRequests = false;
@@ -176,6 +178,7 @@ export class FakeDrive {
         continue;
       }
       const result = this.#execute(reader);
+      if (this.swallow?.(reader) === true) continue;
       if (this.dropAfter?.(reader) === true) isDropped = true;
       writer.add(
         reader.operationId,
