@@ -22,6 +22,7 @@ import {
 import { isSameRights } from '../leases/rights.ts';
 import {
   driveToPut,
+  factsOf,
   isNewsToOthers,
   problemWithIdentity,
   recordToResume,
@@ -62,18 +63,19 @@ async function handleRegisterDrive(services: HandlerServices, request: Request):
   const { connection } = request;
   checkSpeaker(connection, message.drive);
   checkRegistration(message);
-  await services.state.change((draft) => {
+  const entry = await services.state.change((draft) => {
     checkIdentity(services, connection, message);
     const known = services.state.drives.get(message.drive);
     if (known === undefined && services.state.drives.size >= DRIVES_MAX) {
       refuse(Status.invalidArgument, `a cluster has at most ${DRIVES_MAX} drives`);
     }
-    const entry = entryAfterRegistration(services, message, known, () => draft.version());
-    if (entry !== undefined) draft.putDrive(entry);
+    const next = entryAfterRegistration(services, message, known, () => draft.version());
+    if (next !== known) draft.putDrive(next);
+    return next;
   });
   if (!connection.isOpen) return;
   services.drives.arrived(message.drive, connection);
-  const answer = registerAnswer(services, message);
+  const answer = registerAnswer(services, message, entry);
   connection.answer(request.id, messages.registerAnswer, answer);
   services.log.info(
     { drive: message.drive, address: message.address, ranges: answer.records.length },
@@ -84,19 +86,17 @@ async function handleRegisterDrive(services: HandlerServices, request: Request):
   services.defaultKeyspace.consider();
 }
 
-/** Undefined when there is nothing to write down. */
+/** The same entry when there is nothing to write down. */
 function entryAfterRegistration(
   { leases }: HandlerServices,
   message: RegisterDrive,
   known: DriveEntry | undefined,
   newVersion: () => IndexVersion,
-): DriveEntry | undefined {
+): DriveEntry {
   const rights = leases.rightsOf(message, known);
+  if (known === undefined) return { ...factsOf(message), ...rights, version: newVersion() };
   const facts = driveToPut(message, known);
-  if (known === undefined) {
-    return facts === undefined ? undefined : { ...facts, ...rights, version: newVersion() };
-  }
-  if (facts === undefined && isSameRights(rights, known)) return undefined;
+  if (facts === undefined && isSameRights(rights, known)) return known;
   const isNews = facts !== undefined && isNewsToOthers(facts, known);
   const version = isNews ? newVersion() : known.version;
   return { ...known, ...facts, ...rights, version };
@@ -127,17 +127,25 @@ function checkIdentity(
   if (problem !== undefined) refuse(Status.driveIdTaken, problem);
 }
 
-function registerAnswer(services: HandlerServices, message: RegisterDrive): RegisterAnswer {
+/**
+ * `entry` is what this registration made of it, not what it is now: if the drive was fenced again since,
+ * the newer number is not for it.
+ */
+function registerAnswer(
+  services: HandlerServices,
+  message: RegisterDrive,
+  entry: DriveEntry,
+): RegisterAnswer {
   const { state, leases, leaseMs, heartbeatMs } = services;
   const held = new Map<RangeId, Epoch>();
   for (const { range, epoch } of message.held) held.set(range, epoch);
   const records: RangeRecord[] = [];
   for (const id of state.shareOf(message.drive).ranges) {
-    const entry = state.ranges.get(id);
-    const record = entry && recordToResume(entry, message.drive, held.get(id));
+    const range = state.ranges.get(id);
+    const record = range && recordToResume(range, message.drive, held.get(id));
     if (record !== undefined) records.push(record);
   }
-  const rights = leases.answerFor(state.drives.get(message.drive) as DriveEntry);
+  const rights = leases.answerFor(entry);
   const peers = new Set([...drivesOf(records), ...rights.witnesses.drives]);
   const addresses = state.addressesOf(peers);
   const { indexVersion } = state;

@@ -95,12 +95,8 @@ export type DriveFacts = Pick<
   | 'incarnation'
 >;
 
-/** What has to be written down about a drive that registers; undefined when nothing is new. */
-export function driveToPut(
-  request: RegisterDrive,
-  known: DriveEntry | undefined,
-): DriveFacts | undefined {
-  const next = {
+export function factsOf(request: RegisterDrive): DriveFacts {
+  return {
     id: request.drive,
     folderId: request.folderId,
     address: request.address,
@@ -109,7 +105,11 @@ export function driveToPut(
     bandwidthBytesPerSecond: request.bandwidthBytesPerSecond,
     incarnation: request.incarnation,
   };
-  if (known === undefined) return next;
+}
+
+/** What has to be written down about a drive that registers; undefined when nothing is new. */
+export function driveToPut(request: RegisterDrive, known: DriveEntry): DriveFacts | undefined {
+  const next = factsOf(request);
   const fields = Object.keys(next) as (keyof typeof next)[];
   return fields.some((field) => next[field] !== known[field]) ? next : undefined;
 }

@@ -50,6 +50,8 @@ function makeCluster(seed: number): SimCluster {
 /** The numbers of fences that are complete, as the catalog says. */
 class CompleteFences {
   readonly byDrive: Map<string, number> = new Map();
+  /** Drives that are fenced now: not even the newest number gives them anything. */
+  readonly standing: Set<string> = new Set();
   count = 0;
   ofLiving = 0;
   readonly #isAlive: (drive: string) => boolean;
@@ -62,6 +64,8 @@ class CompleteFences {
     for (const { key, value } of changes) {
       if (!key.startsWith('drive/') || value === undefined) continue;
       const { id, fence, isFenceComplete } = JSON.parse(value);
+      if (isFenceComplete) this.standing.add(id);
+      else this.standing.delete(id);
       if (!isFenceComplete || fence === this.byDrive.get(id)) continue;
       this.byDrive.set(id, fence);
       this.count++;
@@ -87,7 +91,7 @@ export async function runLeaseSeed(seed: number): Promise<LeaseResult> {
       leased += passedMs / LEASE_MS;
       const complete = fences.byDrive.get(name) ?? 0;
       const own = drive.lease.fence ?? 0;
-      if (own >= complete) continue;
+      if (own > complete || (own === complete && !fences.standing.has(name))) continue;
       violation = `at ${world.nowMs.toFixed(1)} ms ${name} has ${drive.lease.msLeft.toFixed(1)} ms under number ${own}; fence ${complete} is complete`;
       return true;
     }
