@@ -89,15 +89,15 @@ test(
         () => assert.unreachable('nobody has answered'),
         () => {},
       );
+      const restartedAtMs = performance.now();
       await cluster.restart();
       for (const other of cluster.drives) other.isWitness = true;
-      const restartedAtMs = performance.now();
       const answers = [await drive('d2').register(), await drive('d3').register()];
       for (const { fences } of answers) {
         assert.is(fences.find((one) => one.drive === lost.id)?.fence, 2);
       }
       await eventually(() => cluster.meta.fencing.isFenced(lost.id));
-      assert.ok(performance.now() - restartedAtMs > LEASE_MS / 2, 'waited for its own old grants');
+      assert.ok(performance.now() - restartedAtMs > LEASE_MS, 'waited for its own old grants');
       await cluster.restart();
       assert.ok(cluster.meta.fencing.isFenced(lost.id));
       assert.is(await cluster.meta.fencing.fence(lost.id, never), 'fenced');

@@ -26,6 +26,27 @@ test('a grant counts longer than the lease, by more than two clocks can differ',
   assert.ok(countedMs(1) * (1 - CLOCK_DRIFT_MAX) >= 1 + CLOCK_DRIFT_MAX);
 });
 
+test('whatever three clocks do, a fence is complete only when the lease is over', () => {
+  const rates = [1 - CLOCK_DRIFT_MAX, 1, 1 + CLOCK_DRIFT_MAX];
+  let tightest = Infinity;
+  for (const holder of rates) {
+    for (const witness of rates) {
+      for (const server of rates) {
+        for (let askedAt = 0; askedAt < 1_400; askedAt += 7) {
+          // All of it at once, in true time: nothing that takes time makes it less safe.
+          const book = new GrantBook(-1e6);
+          book.grant(asked(1), 0);
+          const remainingMs = book.fence(drive, fence(2), LEASE_MS, askedAt * witness);
+          const completeAt = askedAt + remainingMs / server;
+          tightest = Math.min(tightest, completeAt - LEASE_MS / holder);
+        }
+      }
+    }
+  }
+  assert.ok(tightest >= 0, `${-tightest} ms too early`);
+  assert.ok(tightest < 0.05 * LEASE_MS, 'and not much later than it has to be');
+});
+
 test('two majorities of one set have a witness in common', () => {
   for (let count = 1; count <= 9; count++) assert.ok(2 * majorityOf(count) > count);
   assert.equal([1, 3, 5].map(majorityOf), [1, 2, 3]);
