@@ -135,7 +135,11 @@ export class Receiver {
     connection.answer(
       requestId,
       messages.chainStateAnswer,
-      { sequence: replica.last as Sequence, acknowledged: replica.committed as Sequence },
+      {
+        sequence: replica.last as Sequence,
+        acknowledged: replica.committed as Sequence,
+        isComplete: replica.role.isSyncing ? true : undefined,
+      },
       payload,
     );
     this.#parts.acknowledger.schedule(replica);

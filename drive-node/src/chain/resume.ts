@@ -165,7 +165,7 @@ export class Resumer {
   }
 
   async #bringForward(replica: Replica, token: number, answer: StateAnswer): Promise<void> {
-    if (replica.role.syncTarget !== undefined && answer.sequence === 0) {
+    if (replica.role.syncTarget !== undefined && answer.isComplete !== true) {
       this.#parts.startCopy(replica, token, answer.keptMark);
       return;
     }

@@ -282,4 +282,21 @@ function makeLoad(
   };
 }
 
+test(
+  'a complete copy of an empty range is not begun anew when the connection breaks',
+  deadline(10_000, async () => {
+    const { world } = await chainOf(['a'], ['n']);
+    const withNew = record(1, 2, ['a', ['n', MemberState.syncing]]);
+    await world.install(withNew, ['n', 'a']);
+    const { finished } = world.drives.get('a') as SimDrive;
+    await world.sim.run(() => finished.length === 1, 2_000);
+    world.sim.breakLinks('a', 'n');
+    await world.sim.run(() => finished.length === 2, 5_000);
+    assert.is(finished.length, 2, 'the end is told again');
+    world.sim.cut('a', 'n'); // whatever the tail wants to send now
+    // The metadata server has heard of the end, and hands over: there is no way back.
+    await world.install(record(1, 3, ['a', 'n']), ['a', 'n']);
+  }),
+);
+
 test.run();

@@ -91,6 +91,11 @@ export interface ChainStateAnswer {
    * key with the same version up to here, and the same epoch, it may be said that they are the same.
    */
   readonly keptMark?: Sequence | undefined;
+  /**
+   * Of a syncing member: its copy is complete, so it must not be begun anew, whatever its sequence: the end of
+   * it may have been told.
+   */
+  readonly isComplete?: boolean | undefined;
 }
 export const chainStateAnswer: MessageType<ChainStateAnswer> = messageType(
   'chainStateAnswer',
@@ -99,6 +104,7 @@ export const chainStateAnswer: MessageType<ChainStateAnswer> = messageType(
     sequence: sequenceField,
     acknowledged: sequenceField,
     keptMark: optional(sequenceField),
+    isComplete: optional(boolean),
   },
 );
 
