@@ -95,7 +95,7 @@ async function testPackage(packageName, options) {
 function readOptions() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { only: { type: 'string' }, 'timeout-seconds': { type: 'string', default: '180' } },
+    options: { only: { type: 'string' }, 'timeout-seconds': { type: 'string', default: '420' } },
   });
   const { workspaces } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const unknown = positionals.find((name) => !workspaces.includes(name));
