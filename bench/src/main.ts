@@ -19,6 +19,7 @@ const measurers: Record<SectionName, (options: BenchOptions) => Promise<Section>
   rebalance: async (options) => (await import('./sections/rebalance.ts')).measureRebalance(options),
   'reads-spread': async (options) =>
     (await import('./sections/reads-spread.ts')).compareReads(options),
+  failover: async (options) => (await import('./sections/failover.ts')).measureFailover(options),
 };
 
 function parseSections(text: string): SectionName[] {
@@ -101,11 +102,11 @@ async function run(flags: Flags): Promise<void> {
 
 const program = new Command('bench')
   .description(
-    'Measures Piton: parts alone, storage alone, end to end against Redis, copies, reads, changes of the layout.',
+    'Measures Piton: parts alone, storage alone, end to end against Redis, copies, reads, changes of the layout, dead drives.',
   )
   .option(
     '--only <sections>',
-    'some of micro,storage,redis,replicas,elastic,rebalance,reads-spread',
+    'some of micro,storage,redis,replicas,elastic,rebalance,reads-spread,failover',
     parseSections,
     [...Object.values(SectionName)],
   )

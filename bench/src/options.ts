@@ -8,6 +8,7 @@ export const SectionName = {
   elastic: 'elastic',
   rebalance: 'rebalance',
   reads: 'reads-spread',
+  failover: 'failover',
 } as const;
 export type SectionName = (typeof SectionName)[keyof typeof SectionName];
 

@@ -14,7 +14,7 @@ import { allTypes } from './messages/all-types.ts';
 const test = suite('compatibility');
 
 const PINNED: Record<number, string> = {
-  1: 'f388677ea7bcf48e',
+  1: '3fecda9de20b0d39',
 };
 
 function description(): string {

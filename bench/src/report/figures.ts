@@ -35,6 +35,10 @@ export function showPlain(figure: Figure): string {
   return typeof figure === 'number' ? digits(figure) : (figure ?? '');
 }
 
+export function showWhole(figure: Figure): string {
+  return typeof figure === 'number' ? String(Math.round(figure)) : (figure ?? '');
+}
+
 /** The quotient of two figures; undefined where one is missing. */
 export function ratio(ours: number | undefined, theirs: number | undefined): number | undefined {
   return ours === undefined || theirs === undefined ? undefined : ours / theirs;

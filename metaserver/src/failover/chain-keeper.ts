@@ -17,26 +17,18 @@
 // Invariants: a record is persisted before anyone is told; it is published when everyone whom it concerns
 // has been told or is fenced; the next change of a range begins when the one before is published.
 
-import {
-  type Clock,
-  type DriveId,
-  epoch,
-  messages,
-  type RangeId,
-  type RangeRecord,
-} from '@piton/protocol';
-import { type Commands, DriveFencedError } from '../operations/commands.ts';
+import { type Clock, epoch, type RangeId, type RangeRecord } from '@piton/protocol';
+import type { Commands } from '../operations/commands.ts';
 import type { FaultHook } from '../operations/fault-points.ts';
 import type { RangeHolds } from '../operations/range-holds.ts';
-import { Slots } from '../operations/slots.ts';
 import { tellAll } from '../operations/tell-all.ts';
 import { StoppedError } from '../operations/waiting.ts';
 import { type Log, reasonOf } from '../shell/log.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { Draft } from '../state/draft.ts';
 import type { RangeEntry } from '../state/entries.ts';
-import { drivesOf } from '../state/published-index.ts';
 import { type DriveFacts, nextChain } from './chain-plan.ts';
+import { Installs } from './installs.ts';
 import { Publisher } from './publisher.ts';
 import type { Standing } from './standing.ts';
 
@@ -57,14 +49,12 @@ export interface ChainKeeperParts {
 
 /** Ranges in one commit: below its bound, with room for counters. */
 const BATCH = 100;
-/** Ranges whose drives are being told at once. */
-const TELLING_MAX = 128;
 const RETRY_MS = 500;
 
 export class ChainKeeper {
   readonly #parts: ChainKeeperParts;
   readonly #publisher: Publisher;
-  readonly #slots: Slots = new Slots(TELLING_MAX);
+  readonly #installs: Installs;
   readonly #dirty: Set<RangeId> = new Set();
   /** Looked at again when nobody has them in hand. */
   readonly #blocked: Set<RangeId> = new Set();
@@ -75,6 +65,7 @@ export class ChainKeeper {
   constructor(parts: ChainKeeperParts) {
     this.#parts = parts;
     this.#publisher = new Publisher(parts.state, parts.clock);
+    this.#installs = new Installs(parts);
     this.#unlisten = parts.holds.onAvailable((range) => {
       if (this.#blocked.delete(range)) this.consider([range]);
     });
@@ -159,16 +150,14 @@ export class ChainKeeper {
   }
 
   #begin(range: RangeId): void {
-    const telling: Promise<void> = this.#slots
-      .run(() => this.#settle(range))
-      .then(
-        () => this.#end(range, telling),
-        (error: unknown) => {
-          // Kept in hand: what is persisted has to be told before anybody changes the range again.
-          this.#telling.delete(telling);
-          this.#later(error, () => this.#begin(range));
-        },
-      );
+    const telling: Promise<void> = this.#settle(range).then(
+      () => this.#end(range, telling),
+      (error: unknown) => {
+        // Kept in hand: what is persisted has to be told before anybody changes the range again.
+        this.#telling.delete(telling);
+        this.#later(error, () => this.#begin(range));
+      },
+    );
     this.#telling.add(telling);
   }
 
@@ -184,7 +173,7 @@ export class ChainKeeper {
     if (entry?.published === undefined || isSettled(entry)) return;
     const { standing, fault } = this.#parts;
     await tellAll(entry.published, entry.record, {
-      tell: (drive) => this.#tell(drive, entry.record),
+      tell: (drive) => this.#installs.tell(drive, entry.record),
       isFenced: (drive) => standing.isFenced(drive),
       losersTold: async () => fault('removal.losersTold'),
     });
@@ -193,42 +182,6 @@ export class ChainKeeper {
     await this.#parts.fault('removal.published');
     this.#log(entry.record);
     this.#parts.changed(range);
-  }
-
-  /** Returns false for a drive that is fenced. */
-  async #tell(drive: DriveId, record: RangeRecord): Promise<boolean> {
-    const { state, commands, signal, log } = this.#parts;
-    const addresses = state.addressesOf(drivesOf([record]));
-    try {
-      await commands.send(
-        drive,
-        messages.installRange,
-        { record, addresses, isNew: false },
-        messages.installAnswer,
-        {
-          patienceMs: Number.POSITIVE_INFINITY,
-          takesNoRefusal: true,
-          signal,
-          say: (message) =>
-            log.debug({ range: record.id, epoch: record.epoch, message }, 'waiting'),
-          parked: (wait) => this.#parked(wait),
-        },
-      );
-      return true;
-    } catch (error) {
-      if (error instanceof DriveFencedError) return false;
-      throw error;
-    }
-  }
-
-  /** Waits for a drive without keeping other ranges from being told. */
-  async #parked<T>(wait: () => Promise<T>): Promise<T> {
-    this.#slots.give();
-    try {
-      return await wait();
-    } finally {
-      await this.#slots.take();
-    }
   }
 
   #later(error: unknown, again: () => void): void {

@@ -90,7 +90,7 @@ export class Failover implements Standing, DriveFacts, RepairFacts {
       ...this.#parts,
       ...{ commands, standing: this, signal },
       facts: (record) => this.#factsFor(record),
-      changed: () => repairs.consider(),
+      changed: () => repairs.considerSoon(),
     });
     this.#keeper.consider(state.unsound);
     // An earlier life persisted the fence; whether it waited the lease out is not known.

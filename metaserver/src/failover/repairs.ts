@@ -73,9 +73,14 @@ export class Repairs {
     this.#parts = parts;
   }
 
-  /** A chain has changed, a drive has come back. */
+  /** A drive has come back, a repair has ended. */
   consider(): void {
     this.#lookIn(GATHER_MS);
+  }
+
+  /** Chains have changed, perhaps hundreds in this moment: they come before any repair. */
+  considerSoon(): void {
+    this.#lookIn(LOOK_MS);
   }
 
   async stop(): Promise<void> {

@@ -60,6 +60,8 @@ export interface CommandOptions {
   /** Gives up with DriveGoneError as soon as the drive is suspected. */
   readonly endsWithDoubt?: boolean;
   readonly signal: AbortSignal;
+  /** Ends this command alone, with StoppedError, also while the drive is at work. */
+  readonly interrupt?: AbortSignal;
   /** Told what is being waited for, in words. */
   readonly say: (message: string) => void;
   /** Runs a wait for a drive that is absent or not ready; others may use this operation's place meanwhile. */
@@ -101,30 +103,34 @@ export class Commands {
     options: CommandOptions,
   ): Promise<A> {
     const untilMs = this.#clock.nowMs() + options.patienceMs;
+    const { interrupt } = options;
+    const signal = interrupt ? AbortSignal.any([options.signal, interrupt]) : options.signal;
     let backOffMs = BACK_OFF_MS_FIRST;
     for (;;) {
-      if (options.signal.aborted) throw new StoppedError();
+      if (signal.aborted) throw new StoppedError();
       if (this.#standing.isFenced(drive)) throw new DriveFencedError(drive);
       if (options.endsWithDoubt === true) this.#checkDoubt(drive);
       const connection = this.#drives.connectionOf(drive);
       if (connection === undefined) {
-        await this.#waitForAbsent(drive, untilMs, options);
+        await this.#waitForAbsent(drive, untilMs, { ...options, signal });
         continue;
       }
       try {
         const timeoutMs = ATTEMPT_MS;
-        const { signal } = options;
-        const { body } = await connection.request(type, message, answerType, { timeoutMs, signal });
+        // Not with the signal that all operations share: a list of hundreds is slow to leave. When the
+        // server stops its connections end, and so do the requests.
+        const request = interrupt === undefined ? { timeoutMs } : { timeoutMs, signal: interrupt };
+        const { body } = await connection.request(type, message, answerType, request);
         return body;
       } catch (error) {
-        if (options.signal.aborted) throw new StoppedError();
+        if (signal.aborted) throw new StoppedError();
         if (options.takesNoRefusal !== true) throwIfFinal(drive, error);
         this.#checkPatience(drive, untilMs, error);
         options.say(`drive ${drive}: ${type.name}: ${reasonOf(error)}; trying again`);
         backOffMs = Math.max(backOffMs, askedDelayMs(error));
       }
       const delayMs = backOffMs * (0.5 + this.#random.next());
-      await options.parked(() => pause(this.#clock, delayMs, options.signal).then(() => false));
+      await options.parked(() => pause(this.#clock, delayMs, signal).then(() => false));
       backOffMs = Math.min(BACK_OFF_MS_LONGEST, 2 * backOffMs);
     }
   }

@@ -168,7 +168,8 @@ export class OperationContext {
       patienceMs: isEndless ? Infinity : this.services.patienceMs,
       takesNoRefusal: mode === CommandMode.insistent,
       endsWithDoubt: mode === CommandMode.wary,
-      signal: interrupt === undefined ? this.signal : AbortSignal.any([this.signal, interrupt]),
+      signal: this.signal,
+      ...(interrupt === undefined ? {} : { interrupt }),
       say: (text) => this.#voice.say(text),
       parked: (wait) => this.parked(wait),
     });

@@ -23,7 +23,7 @@ export async function tellAll(
   const { losers, others } = installOrder(before, record);
   const told = new Set<DriveId>();
   const tellOne = async (drive: DriveId): Promise<void> => {
-    if (await tell(drive)) told.add(drive);
+    if (!isFenced(drive) && (await tell(drive))) told.add(drive);
   };
   await Promise.all(losers.map(tellOne));
   await losersTold?.();

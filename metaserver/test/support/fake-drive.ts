@@ -15,6 +15,7 @@ import {
   type HeldRange,
   type HistoryGap,
   type InstallRange,
+  type InstallRefusal,
   incarnation,
   indexVersion,
   MemberState,
@@ -187,6 +188,9 @@ export class FakeDrive {
         );
         break;
       }
+      case Opcode.installRanges:
+        this.#installAll(connection, frame);
+        break;
       case Opcode.dropRange: {
         const { range, epoch: at } = messages.dropRange.decode(body);
         this.#carryOut(connection, frame, `drop ${range}@${at}`, () => {
@@ -271,6 +275,25 @@ export class FakeDrive {
     this.#take(record);
     const answer = { range: record.id, epoch: epoch(record.epoch), sequence: sequence(0) };
     this.connection?.answer(requestId, messages.installAnswer, answer);
+  }
+
+  /** Each record is one command to the test, as if it had come alone. */
+  async #installAll(connection: Connection, { requestId, header }: Frame): Promise<void> {
+    const { records } = messages.installRanges.decode(header[2]);
+    await this.#registering;
+    const refused: InstallRefusal[] = [];
+    for (const record of records) {
+      const command = `install ${record.id}@${record.epoch}`;
+      await this.before(command);
+      const status = this.refuses(command);
+      if (status !== undefined) {
+        refused.push({ range: record.id, status });
+        continue;
+      }
+      this.commands.push(command);
+      this.#take(record);
+    }
+    connection.answer(requestId, messages.installRangesAnswer, { refused });
   }
 
   #split({ requestId }: Frame, { left, right }: SplitRange): void {

@@ -7,6 +7,7 @@
 
 import type { DriveAddress, RangeRecord } from '../ranges/range-record.ts';
 import type { Epoch, RangeId, Sequence } from '../words/ids.ts';
+import { INSTALLS_MAX } from '../words/limits.ts';
 import { Opcode } from '../words/opcodes.ts';
 import {
   addressField,
@@ -16,7 +17,15 @@ import {
   recordField,
   sequenceField,
 } from './fields.ts';
-import { boolean, list, type MessageType, messageType, optional } from './schema.ts';
+import {
+  boolean,
+  integer,
+  list,
+  type MessageType,
+  messageType,
+  optional,
+  tuple,
+} from './schema.ts';
 
 /**
  * "This is the chain of the range now." Also sent to a drive that is no longer in the chain: it
@@ -51,6 +60,39 @@ export const installAnswer: MessageType<InstallAnswer> = messageType(
     range: rangeIdField,
     epoch: epochField,
     sequence: sequenceField,
+  },
+);
+
+/**
+ * `installRange` for many ranges at once: a drive that died was in hundreds of chains. Each record is taken
+ * by itself; the answer comes when all have been tried, and names those that were not taken.
+ */
+export interface InstallRanges {
+  readonly records: readonly RangeRecord[];
+  readonly addresses: readonly DriveAddress[];
+}
+export const installRanges: MessageType<InstallRanges> = messageType(
+  'installRanges',
+  Opcode.installRanges,
+  {
+    records: list(recordField, INSTALLS_MAX),
+    addresses: list(addressField, 1_024),
+  },
+);
+
+export interface InstallRefusal {
+  readonly range: RangeId;
+  readonly status: number;
+}
+export interface InstallRangesAnswer {
+  /** Empty: all were taken. */
+  readonly refused: readonly InstallRefusal[];
+}
+export const installRangesAnswer: MessageType<InstallRangesAnswer> = messageType(
+  'installRangesAnswer',
+  Opcode.answer,
+  {
+    refused: list(tuple<InstallRefusal>({ range: rangeIdField, status: integer(1) }), INSTALLS_MAX),
   },
 );
 

@@ -41,6 +41,8 @@ export const RECORDS_PER_REPLY_MAX: number = 256;
 export const RECORDS_BYTES_MAX: number = 512 * KIB;
 /** Ranges that one drive holds: all of them are in one heartbeat. */
 export const RANGES_PER_DRIVE_MAX: number = 10_000;
+/** Records in one `installRanges`. */
+export const INSTALLS_MAX: number = 64;
 /** Gaps in one heartbeat: the others are in a later one. */
 export const HISTORY_GAPS_MAX: number = 256;
 /** Header of the first frame of a connection, whose sender is a stranger. It has no payload. */

@@ -38,6 +38,7 @@ export const Opcode = {
   fenceDrive: 55,
   setWitnesses: 56,
   heardOf: 57,
+  installRanges: 59,
   // 6x: drive to drive
   updates: 60,
   acknowledge: 61,

@@ -9,12 +9,16 @@ import {
   type DriveAddress,
   type DriveId,
   type Frame,
+  type InstallRanges,
+  type InstallRangesAnswer,
+  type InstallRefusal,
   InvalidIdError,
   InvalidRecordError,
   MalformedFrameError,
   type MessageType,
   messages,
   Opcode,
+  type RangeRecord,
   RefusedError,
   Status,
 } from '@piton/protocol';
@@ -74,6 +78,12 @@ export class Commands {
         run(() => ranges.install(command), messages.installAnswer);
         break;
       }
+      case Opcode.installRanges: {
+        const command = messages.installRanges.decode(body);
+        this.#parts.learn(command.addresses);
+        run(() => this.#installAll(command), messages.installRangesAnswer);
+        break;
+      }
       case Opcode.dropRange: {
         const command = messages.dropRange.decode(body);
         run(() => ranges.drop(command).then(() => ({ done: true })), messages.done);
@@ -99,6 +109,23 @@ export class Commands {
       default:
         if (!this.#handleLeases(connection, frame)) refuseUnknown(connection, frame);
     }
+  }
+
+  /** All are tried, whatever becomes of one of them. */
+  async #installAll({ records }: InstallRanges): Promise<InstallRangesAnswer> {
+    const { ranges, log } = this.#parts;
+    const refused: InstallRefusal[] = [];
+    const install = async (record: RangeRecord): Promise<void> => {
+      try {
+        await ranges.install({ record, addresses: [], isNew: false });
+      } catch (error) {
+        const status = statusOf(error);
+        refused.push({ range: record.id, status });
+        log.warn({ range: record.id, status, reason: reasonOf(error) }, 'record refused');
+      }
+    };
+    await Promise.all(records.map(install));
+    return { refused };
   }
 
   /** What is about leases; false for anything else. */
