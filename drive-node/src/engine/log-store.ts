@@ -20,6 +20,7 @@ import {
   type Extent,
   type LogPosition,
   type LogRecord,
+  type Mender,
   type Namespace,
   type Place,
   RecordKind,
@@ -31,6 +32,7 @@ import {
   type StoreStatistics,
 } from './store.ts';
 import { type StoreParts, shutDown } from './store-parts.ts';
+import { statisticsOf } from './store-statistics.ts';
 
 /** Reads that may wait for the device before `get` answers busy. */
 const COLD_READS_MAX = 16_384;
@@ -43,6 +45,7 @@ export class LogStore implements Store {
   readonly #placeView = new RecordView();
   #isClosed = false;
   #closing: Promise<void> | undefined;
+  #mender: Mender | undefined;
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
@@ -118,11 +121,25 @@ export class LogStore implements Store {
     const result = this.#parts.index.lookUp(namespace, key);
     if (result === Lookup.found) return this.#found();
     if (result === Lookup.absent) return undefined;
-    if (result === Lookup.damaged) return Promise.reject(damagedRecord());
+    if (result === Lookup.damaged) return this.#mend(namespace, key.slice(), damagedRecord());
     if (this.#parts.reader.outstanding >= COLD_READS_MAX) {
       return Promise.reject(new StoreError('busy', 'too many reads wait for the device'));
     }
-    return this.#getCold(namespace, key.slice());
+    return this.#getCold(namespace, key.slice(), true);
+  }
+
+  mendWith(mender: Mender): void {
+    this.#mender = mender;
+  }
+
+  async isReadable(namespace: Namespace, key: Uint8Array): Promise<boolean> {
+    const result = this.#parts.index.lookUp(namespace, key);
+    if (result !== Lookup.cold) return result !== Lookup.damaged;
+    const read = this.#getCold(namespace, key, false);
+    return read.then(
+      () => true,
+      ({ code }: StoreError) => code !== 'checksum',
+    );
   }
 
   readPlace(place: Place): LogRecord | undefined | Promise<LogRecord | undefined> {
@@ -212,24 +229,7 @@ export class LogStore implements Store {
   }
 
   statistics(): StoreStatistics {
-    const { segments, index, cache, values, space } = this.#parts;
-    const { writer, keyIndex, reader, compactor } = this.#parts;
-    let liveBytes = 0;
-    for (const segment of segments.all()) liveBytes += Math.max(0, segment.liveBytes);
-    return {
-      keys: index.keys,
-      logBytes: segments.usedBytes,
-      liveBytes,
-      capacityBytes: space.capacityBytes,
-      indexBytes: index.hashes.bytes,
-      cacheBytes: cache.bytes + values.bytes,
-      unflushedBytes: writer.appendedPosition - writer.durablePosition,
-      keyIndexLagBytes: Math.max(0, writer.appendedPosition - keyIndex.filledPosition),
-      compactedBytes: compactor.compactedBytes,
-      flushes: writer.flushes,
-      coldReads: reader.readCount,
-      isFull: space.isFull,
-    };
+    return statisticsOf(this.#parts);
   }
 
   async checkpoint(): Promise<void> {
@@ -318,9 +318,30 @@ export class LogStore implements Store {
     } as StoredRecord;
   }
 
-  #getCold(namespace: Namespace, key: Uint8Array): Promise<StoredRecord | undefined> {
+  /** A damaged record is got anew once: one that stays damaged is not asked for for ever. */
+  async #mend(
+    namespace: Namespace,
+    key: Uint8Array,
+    error: StoreError,
+  ): Promise<StoredRecord | undefined> {
+    if (error.code !== 'checksum' || !(await this.#mender?.(namespace, key))) throw error;
+    const result = this.#parts.index.lookUp(namespace, key);
+    if (result === Lookup.damaged) throw error;
+    if (result === Lookup.cold) return this.#getCold(namespace, key, false);
+    return result === Lookup.found ? this.#found() : undefined;
+  }
+
+  #getCold(
+    namespace: Namespace,
+    key: Uint8Array,
+    mayMend: boolean,
+  ): Promise<StoredRecord | undefined> {
     const { index } = this.#parts;
     return new Promise((resolve, reject) => {
+      const fail = (error: StoreError): void => {
+        if (mayMend) this.#mend(namespace, key, error).then(resolve, reject);
+        else reject(error);
+      };
       let result: Lookup = Lookup.cold;
       this.#retry(
         () => {
@@ -328,10 +349,10 @@ export class LogStore implements Store {
           return result === Lookup.cold;
         },
         () => {
-          if (result === Lookup.damaged) reject(damagedRecord());
+          if (result === Lookup.damaged) fail(damagedRecord());
           else resolve(result === Lookup.found ? this.#found() : undefined);
         },
-        reject,
+        fail,
       );
     });
   }

@@ -127,6 +127,13 @@ export class MemoryStore implements Store {
     return entry === undefined ? undefined : foundOf(entry);
   }
 
+  /** Nothing is ever damaged. */
+  mendWith(): void {}
+
+  async isReadable(): Promise<boolean> {
+    return true;
+  }
+
   readPlace(place: Place): LogRecord | undefined {
     this.#checkOpen();
     return this.#places.get(place)?.record;

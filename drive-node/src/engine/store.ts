@@ -175,6 +175,11 @@ export class StoreError extends Error {
   }
 }
 
+/**
+ * Gets a record anew that is damaged here, and appends it. True: the key may be read again. Never rejects.
+ */
+export type Mender = (namespace: Namespace, key: Uint8Array) => Promise<boolean>;
+
 export interface Store {
   /** Everything appended so far ends here. */
   readonly appendedPosition: LogPosition;
@@ -206,12 +211,18 @@ export interface Store {
   /**
    * The visible record of a key. What is in memory is answered at once; a promise means a cold
    * read, which never blocks the event loop. Rejects with StoreError `checksum` when the record is
-   * damaged: it is never served.
+   * damaged, and the mender, if there is one, has not got it anew: it is never served.
    */
   get(
     namespace: Namespace,
     key: Uint8Array,
   ): StoredRecord | undefined | Promise<StoredRecord | undefined>;
+
+  /** Who is asked when a read meets a damaged record, before it fails. */
+  mendWith(mender: Mender): void;
+
+  /** Whether a read of the key would meet no damage: for the mender, who must not be asked again. */
+  isReadable(namespace: Namespace, key: Uint8Array): Promise<boolean>;
 
   /** The record at a place that `append` or `replay` named, for a resend. Undefined when it is gone. */
   readPlace(place: Place): LogRecord | undefined | Promise<LogRecord | undefined>;

@@ -36,7 +36,7 @@ import type { HostingKeeper } from '../ranges/hosting-keeper.ts';
 import type { RangeLocks } from '../ranges/range-locks.ts';
 import { Replica } from '../ranges/replica.ts';
 import type { Routes } from '../requests/routes.ts';
-import { CopiedRecords } from './copied-records.ts';
+import type { CopiedRecords } from './copied-records.ts';
 import { PageComparison } from './page-comparison.ts';
 
 /** Deletes that are remembered during one copy. More: the copy starts over. */
@@ -67,6 +67,7 @@ export interface SyncTargetParts {
   readonly routes: Routes;
   readonly locks: RangeLocks;
   readonly keeper: HostingKeeper;
+  readonly records: CopiedRecords;
   /** Puts a fresh replica in the place of one whose copy begins; with `isDropped` the old data goes. */
   readonly replace: (old: Replica, fresh: Replica, isDropped: boolean) => void;
 }
@@ -85,7 +86,7 @@ export class SyncTarget {
 
   constructor(parts: SyncTargetParts) {
     this.#parts = parts;
-    this.#records = new CopiedRecords(parts.store);
+    this.#records = parts.records;
   }
 
   handlePage(connection: Connection, frame: Frame): void {
@@ -111,11 +112,6 @@ export class SyncTarget {
     if (copy === undefined) return;
     if (copy.deleted.size >= DELETED_MAX) this.#copies.delete(replica);
     else copy.deleted.set(Buffer.from(key).toString('latin1'), sequence);
-  }
-
-  /** The log moved on: before any live write is committed. */
-  advance(failure: Error | undefined): void {
-    this.#records.advance(failure);
   }
 
   /** Nothing more comes for this copy, and what is pending in it is about to be applied. */

@@ -1,6 +1,7 @@
 // Which part of the ranges takes which frame.
 
 import { type Connection, type Frame, Opcode } from '@piton/protocol';
+import type { RecordMender } from '../chain/mender.ts';
 import type { Receiver } from '../chain/receive.ts';
 import type { Splitter } from '../chain/split.ts';
 import type { VersionAnswerer } from '../chain/version-answers.ts';
@@ -21,10 +22,12 @@ export interface FrameTakers {
   readonly versions: VersionAnswerer;
   readonly splitter: Splitter;
   readonly syncTarget: SyncTarget;
+  readonly mender: RecordMender;
 }
 
 export function frameHandlers(takers: FrameTakers): Map<number, FrameHandler> {
-  const { batches, scans, canceller, outcomes, receiver, versions, splitter, syncTarget } = takers;
+  const { batches, scans, canceller, outcomes, receiver, versions, splitter, syncTarget, mender } =
+    takers;
   return new Map<number, FrameHandler>([
     [Opcode.batch, (connection, frame) => batches.handle(connection, frame)],
     [Opcode.scan, (connection, frame) => scans.handle(connection, frame)],
@@ -37,6 +40,7 @@ export function frameHandlers(takers: FrameTakers): Map<number, FrameHandler> {
     [Opcode.chainState, (connection, frame) => receiver.handleChainState(connection, frame)],
     [Opcode.chainSplit, (connection, frame) => splitter.handleChainSplit(connection, frame)],
     [Opcode.copyPage, (connection, frame) => syncTarget.handlePage(connection, frame)],
+    [Opcode.fetchRecord, (connection, frame) => mender.handleFetch(connection, frame)],
     [Opcode.copyFinished, (connection, frame) => syncTarget.handleFinished(connection, frame)],
   ]);
 }

@@ -30,12 +30,14 @@ import { Appender } from '../chain/append.ts';
 import { Committer } from '../chain/commit.ts';
 import { Forwarder } from '../chain/forward.ts';
 import { HeadWriter } from '../chain/head.ts';
+import { RecordMender } from '../chain/mender.ts';
 import { Receiver } from '../chain/receive.ts';
 import { Resumer } from '../chain/resume.ts';
 import { Splitter } from '../chain/split.ts';
 import { VersionAnswerer } from '../chain/version-answers.ts';
 import { VersionAsker } from '../chain/version-asker.ts';
 import type { Store, StoreError } from '../engine/store.ts';
+import { CopiedRecords } from '../migration/copied-records.ts';
 import { CopyThrottle } from '../migration/copy-throttle.ts';
 import { SyncSource } from '../migration/sync-source.ts';
 import { SyncTarget } from '../migration/sync-target.ts';
@@ -78,6 +80,7 @@ export class RangeHost implements Ranges {
   readonly #installer: Installer;
   readonly #syncSource: SyncSource;
   readonly #syncTarget: SyncTarget;
+  readonly #records: CopiedRecords;
   readonly #holdings: Holdings;
   readonly #handlers: ReadonlyMap<number, FrameHandler>;
   readonly #endSweep: () => void;
@@ -118,6 +121,7 @@ export class RangeHost implements Ranges {
       asker: this.#asker,
     });
     this.#resumer = this.#makeResumer();
+    this.#records = new CopiedRecords(store);
     const locks = new RangeLocks();
     const keeper = new HostingKeeper(store);
     this.#installer = this.#makeInstaller(locks, keeper);
@@ -137,6 +141,7 @@ export class RangeHost implements Ranges {
       ...this.#shared(),
       locks,
       keeper,
+      records: this.#records,
       replace: (...change) => this.#installer.replace(...change),
     });
     this.#scans = new ScanHandler({ ...this.#serving(), asker: this.#asker });
@@ -190,11 +195,25 @@ export class RangeHost implements Ranges {
       scans: this.#scans,
       canceller: this.#canceller,
       outcomes: this.#outcomes,
-      receiver: this.#makeReceiver(),
+      receiver: new Receiver({
+        ...this.#shared(),
+        appender: this.#appender,
+        acknowledger: this.#acknowledger,
+        committer: this.#committer,
+      }),
       versions: new VersionAnswerer(this.#serving()),
       splitter: this.#splitter,
       syncTarget: this.#syncTarget,
+      mender: new RecordMender({
+        ...this.#shared(),
+        records: this.#records,
+        report: (...what) => this.#reportTrouble(...what),
+      }),
     });
+  }
+
+  #reportTrouble(message: string, { id }: Replica): void {
+    this.#options.reportTrouble?.(`range ${id}: ${message}`);
   }
 
   #makeHead(): HeadWriter {
@@ -219,8 +238,7 @@ export class RangeHost implements Ranges {
       reportSynced: (replica, token, sequence) =>
         this.#syncSource.reportAgain(replica, token, sequence),
       isHosted: (replica) => !this.#isStopped && this.#routes.get(replica.id) === replica,
-      report: (message, replica) =>
-        this.#options.reportTrouble?.(`range ${replica.id}: ${message}`),
+      report: (...what) => this.#reportTrouble(...what),
       flush: () => this.#flush(),
     });
   }
@@ -235,15 +253,6 @@ export class RangeHost implements Ranges {
       keeper,
       abandonCopy: (replica) => this.#syncTarget.abandon(replica),
       self: this.#options.drive,
-    });
-  }
-
-  #makeReceiver(): Receiver {
-    return new Receiver({
-      ...this.#shared(),
-      appender: this.#appender,
-      acknowledger: this.#acknowledger,
-      committer: this.#committer,
     });
   }
 
@@ -369,7 +378,7 @@ export class RangeHost implements Ranges {
   #progress(failure: StoreError | undefined): void {
     // What the last flush of a stopping drive brings is applied by the replay of its next start.
     if (this.#isStopped) return;
-    this.#syncTarget.advance(failure);
+    this.#records.advance(failure);
     this.#committer.advanceAll();
     if (failure !== undefined) this.#fail();
     this.#flush();

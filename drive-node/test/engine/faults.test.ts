@@ -272,6 +272,34 @@ test(
 );
 
 test(
+  'the last record before a checkpoint is damaged, not torn: its key is not forgotten',
+  deadline(10_000, async () => {
+    const disk = new MemoryDisk();
+    const { store } = await open(disk);
+    const namespace = store.createNamespace();
+    const scribe = new Scribe(store, namespace);
+    scribe.put('first', 'x');
+    scribe.put('last', 'the very last value');
+    await durable(store);
+    await store.checkpoint();
+    disk.processCrash();
+    await store.close().catch(() => {});
+    const path = logPath(disk);
+    disk.damage(path, Buffer.from(disk.peek(path)).lastIndexOf('the very last value'));
+    // The key index is made anew here: the log is read from its beginning.
+    const again = await open(disk);
+    assert.is(again.damages.length, 1);
+    await rejectsWith(Promise.resolve(again.store.get(namespace, bytes('last'))), 'checksum');
+    new Scribe(again.store, namespace).put('next', 'y');
+    await durable(again.store);
+    await rejectsWith(Promise.resolve(again.store.get(namespace, bytes('last'))), 'checksum');
+    assert.is(await read(again.store, namespace, 'first'), 'x');
+    await rejectsWith(scanAll(again.store, namespace), 'checksum');
+    await again.store.close();
+  }),
+);
+
+test(
   'a checkpoint that is lost or damaged costs time, not data',
   deadline(20_000, async () => {
     for (const harm of ['lose', 'damage', 'cut'] as const) {

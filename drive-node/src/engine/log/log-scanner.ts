@@ -53,6 +53,8 @@ export interface ScanRequest {
   readonly unitBytes: number;
   /** The end of the log may be torn here; elsewhere every hole is damage. */
   readonly mayBeTorn: boolean;
+  /** Below this nothing is torn: it is known to have been flushed. */
+  readonly durableBytes?: number;
   /** How much is read, and looked at without a pause. Default 1 MiB. */
   readonly chunkBytes?: number;
 }
@@ -114,6 +116,7 @@ function isZero(bytes: Uint8Array): boolean {
 export async function scanSegment(request: ScanRequest, visitor: ScanVisitor): Promise<number> {
   const { file, fileBytes, unitBytes } = request;
   const chunkBytes = request.chunkBytes ?? CHUNK_BYTES_DEFAULT;
+  const durableBytes = Math.min(request.durableBytes ?? 0, fileBytes);
   const window = new Window(file, fileBytes, chunkBytes);
   const view = new RecordView();
   let offset = Math.max(request.from, SEGMENT_HEADER_BYTES);
@@ -136,8 +139,12 @@ export async function scanSegment(request: ScanRequest, visitor: ScanVisitor): P
       offset += Math.ceil(length / unitBytes) * unitBytes;
       continue;
     }
-    if (request.mayBeTorn && (await isZeroFrom(file, offset, fileBytes))) return offset;
-    const next = await findNext(request, window, offset);
+    // What was durable once is damage and not a torn end, also when nothing good follows.
+    const isDurable = offset < durableBytes;
+    const mayBeTorn = request.mayBeTorn && !isDurable;
+    if (mayBeTorn && (await isZeroFrom(file, offset, fileBytes))) return offset;
+    const found = await findNext({ ...request, mayBeTorn }, window, offset);
+    const next = isDurable ? Math.min(found ?? durableBytes, durableBytes) : found;
     if (next === undefined) return offset;
     visitor.hole(await describeHole(request, window, offset, next));
     offset = next;

@@ -121,7 +121,11 @@ class Replay {
     const file = await disk.open(segment.path, isLast ? 'write' : 'read');
     try {
       const end = await scanSegment(
-        { file, segment, fileBytes, from, unitBytes: segments.unitBytes, mayBeTorn: isLast },
+        {
+          ...{ file, segment, fileBytes, from, unitBytes: segments.unitBytes },
+          mayBeTorn: isLast,
+          durableBytes: Math.max(0, replayPosition - first),
+        },
         {
           record: (view, offset) => this.#record(view, segment, offset),
           hole: (hole) => this.#hole(segment, hole),
@@ -245,12 +249,15 @@ class Replay {
   }
 
   #hole(segment: Segment, hole: ScannedHole): void {
-    const { segments, index, onDamage, replayPosition } = this.#parts;
+    const { segments, index, filler, onDamage, replayPosition, filledPosition } = this.#parts;
     const position = segments.positionOf(segment, hole.offset);
     const { namespace, key, bytes } = hole;
     segment.isDamaged = true;
     onDamage({ position, bytes, namespace: namespace as Namespace | undefined, key });
-    if (namespace === undefined || key === undefined || position < replayPosition) return;
+    if (namespace === undefined || key === undefined) return;
+    // A scan must come upon it, to tell of it or to have it mended.
+    if (position >= filledPosition) filler.add(namespace, key, bytes, position);
+    if (position < replayPosition) return;
     // The damaged record stays the newest of its key: an older one must not be served instead.
     const { hasher, hashes } = index;
     hasher.hash(namespace, key, 0, key.length);
