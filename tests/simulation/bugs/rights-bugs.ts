@@ -3,7 +3,6 @@
 import type { Bug } from './bug.ts';
 
 const LEASE = 'drive-node/dist/src/shell/membership/lease.js';
-const READS = 'drive-node/dist/src/requests/reads.js';
 const ANSWERS = 'drive-node/dist/src/chain/version-answers.js';
 const GRANTS = 'protocol/dist/src/leases/grant-book.js';
 const CHAIN_PLAN = 'metaserver/dist/src/failover/chain-plan.js';
@@ -31,13 +30,6 @@ export const RIGHTS_BUGS: readonly Bug[] = [
     file: GRANTS,
     find: 'return Math.max(0, untilMs - nowMs);',
     replace: 'return 0;',
-  },
-  {
-    name: 'answer-a-dirty-key',
-    what: 'a member answers a key with a pending write without asking the tail',
-    file: READS,
-    find: '!replica.role.isTail && replica.pending.findChange(request.key) !== undefined',
-    replace: 'false',
   },
   {
     name: 'version-answer-of-an-ex-tail',
