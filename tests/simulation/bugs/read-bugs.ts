@@ -22,17 +22,3 @@ export const READ_BUGS: readonly Bug[] = [
     replace: 'const write = replica.pending.findChange(request.key);',
   },
 ];
-      tail.waiting.delete(question.replica);
-      for (const tell of [...question.waiting, ...late]) tell(sequence);`,
-  },
-  {
-    name: 'read-before-whole',
-    what: 'a member that was restarted answers before it has back what it lost',
-    file: READABLE,
-    find: `
-      replica.isReconciled &&
-        replica.committed >= replica.readableFrom &&
-        !replica.pending.hasReplayed`,
-    replace: 'true',
-  },
-];
