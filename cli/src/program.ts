@@ -12,6 +12,7 @@ import { drainCommand } from './commands/layout/drain.ts';
 import { drivesCommand } from './commands/layout/drives.ts';
 import { keyspaceCommand } from './commands/layout/keyspace.ts';
 import { locateCommand } from './commands/layout/locate.ts';
+import { mergeCommand } from './commands/layout/merge.ts';
 import { moveCommand } from './commands/layout/move.ts';
 import { rangesCommand } from './commands/layout/ranges.ts';
 import { rebalanceCommand } from './commands/layout/rebalance.ts';
@@ -34,7 +35,10 @@ const GROUPS: readonly [string, ((terminal: Terminal) => Command)[]][] = [
   ['Cluster:', [upCommand, statusCommand, drivesCommand, rangesCommand, locateCommand]],
   [
     'Changes:',
-    [keyspaceCommand, splitCommand, moveCommand, drainCommand, rebalanceCommand, cancelCommand],
+    [
+      ...[keyspaceCommand, splitCommand, mergeCommand, moveCommand],
+      ...[drainCommand, rebalanceCommand, cancelCommand],
+    ],
   ],
 ];
 

@@ -14,7 +14,7 @@ import { allTypes } from './messages/all-types.ts';
 const test = suite('compatibility');
 
 const PINNED: Record<number, string> = {
-  1: '3fecda9de20b0d39',
+  1: '2a08bdfb4a03d915',
 };
 
 function description(): string {

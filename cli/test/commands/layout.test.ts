@@ -49,6 +49,21 @@ test(
 );
 
 test(
+  'merge makes one range of two again; behind the last one there is none',
+  deadline(LIMIT_MS, async ({ stage }) => {
+    await stage.fine('split', 'c');
+    assert.match(
+      await stage.fine('merge', 'a'),
+      /^ok, the range of a has the keys behind it as well in /,
+    );
+    assert.is(JSON.parse(await stage.fine('locate', 'a', '--json')).end, 'm');
+    const last = await stage.piton(['merge', 'z']);
+    assert.is(last.exit, 1);
+    assert.match(last.err, /is the last one/);
+  }),
+);
+
+test(
   'move takes a copy to another drive; --drive shows what it holds; data stays',
   deadline(LIMIT_MS, async ({ stage }) => {
     await stage.fine('put', 'zebra', 'stripes');

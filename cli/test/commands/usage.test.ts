@@ -19,6 +19,7 @@ const VERBS = [
   'ranges',
   'locate',
   'split',
+  'merge',
   'move',
   'drain',
   'rebalance',

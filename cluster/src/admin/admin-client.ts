@@ -96,6 +96,13 @@ export class AdminClient implements AsyncDisposable {
     return answer.operation;
   }
 
+  /** Makes one range of the range that holds the key and the one behind it. */
+  async merge(keyspace: KeyspaceRecord, key: Uint8Array): Promise<number> {
+    const request = { keyspace: keyspace.id, key: placeKey(keyspace, key) };
+    const answer = await this.#request(messages.adminMerge, request, messages.operationAccepted);
+    return answer.operation;
+  }
+
   /** Moves one copy of the range that holds the key. */
   async move(keyspace: KeyspaceRecord, key: Uint8Array, from: string, to: string): Promise<number> {
     const request = {

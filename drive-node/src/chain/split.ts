@@ -31,13 +31,11 @@ import { hasSameBorders, type Installer } from '../ranges/install.ts';
 import type { RangeLocks } from '../ranges/range-locks.ts';
 import { Replica } from '../ranges/replica.ts';
 import { roleOf } from '../ranges/role.ts';
-import { type Deferred, deferred } from '../ranges/waiters.ts';
 import type { Routes } from '../requests/routes.ts';
 import type { PeerLinks } from '../shell/host.ts';
-import type { HeadWriter } from './head.ts';
+import type { Drains } from './drains.ts';
 import type { Resumer } from './resume.ts';
 
-const DRAIN_MS_MAX = 5_000;
 const PASS_ON_MS_MAX = 10_000;
 
 export interface SplitParts {
@@ -45,7 +43,7 @@ export interface SplitParts {
   readonly clock: Clock;
   readonly routes: Routes;
   readonly peers: PeerLinks;
-  readonly head: HeadWriter;
+  readonly drains: Drains;
   readonly resumer: Resumer;
   readonly locks: RangeLocks;
   readonly installer: Installer;
@@ -53,7 +51,6 @@ export interface SplitParts {
 
 export class Splitter {
   readonly #parts: SplitParts;
-  readonly #draining: Map<Replica, Deferred<void>> = new Map();
 
   constructor(parts: SplitParts) {
     this.#parts = parts;
@@ -77,16 +74,13 @@ export class Splitter {
       return;
     }
     try {
-      await this.#drain(replica);
+      await this.#parts.drains.begin(replica);
       const cut: ChainSplit = { left, right, sequence: replica.last as Sequence };
       await this.#cut(replica, cut);
-      replica.isDraining = false;
-      this.#parts.head.release(replica);
+      this.#parts.drains.end(replica);
       await this.#passOn(replica, cut);
     } finally {
-      replica.isDraining = false;
-      this.#draining.delete(replica);
-      this.#parts.head.release(replica);
+      this.#parts.drains.end(replica);
     }
   }
 
@@ -103,11 +97,6 @@ export class Splitter {
         connection.refuse(frame.requestId, status, { message });
       },
     );
-  }
-
-  /** The committer tells that nothing is pending any more. */
-  drained(replica: Replica): void {
-    this.#draining.get(replica)?.resolve();
   }
 
   async #follow(connection: Connection, request: ChainSplit): Promise<void> {
@@ -171,23 +160,6 @@ export class Splitter {
     return record.epoch === right.epoch ? (cutSequence as Sequence | undefined) : undefined;
   }
 
-  async #drain(replica: Replica): Promise<void> {
-    replica.isDraining = true;
-    if (replica.pending.count === 0) return;
-    const drained = deferred<void>();
-    this.#draining.set(replica, drained);
-    const timer = this.#parts.clock.setTimer(DRAIN_MS_MAX, () =>
-      drained.reject(
-        refused(Status.conflictingOperation, `writes did not drain within ${DRAIN_MS_MAX} ms`),
-      ),
-    );
-    try {
-      await drained.promise;
-    } finally {
-      timer.cancel();
-    }
-  }
-
   async #passOn(replica: Replica, request: ChainSplit): Promise<void> {
     const successor = replica.role.successor;
     if (successor === undefined) return;
@@ -223,6 +195,7 @@ export class Splitter {
         baseSequence: replica.last,
         isGone: false,
         cutSequence: record === right ? cutSequence : replica.cutSequence,
+        mergedAt: undefined,
       };
       changes.set(stateName(record.id), encodeHosting(hosting));
     }
@@ -247,6 +220,7 @@ export class Splitter {
     half.isReconciled = replica.isReconciled;
     half.readableFrom = replica.readableFrom;
     half.cutSequence = replica.last;
+    replica.mergedAt = undefined;
     half.sessions.merge(replica.sessions.encode(), this.#parts.clock.nowMs());
     half.keys = replica.keys / 2;
     half.bytes = replica.bytes / 2;

@@ -1,9 +1,9 @@
 // Which part of the ranges takes which frame.
 
 import { type Connection, type Frame, Opcode } from '@piton/protocol';
+import type { Borders } from '../chain/borders.ts';
 import type { RecordMender } from '../chain/mender.ts';
 import type { Receiver } from '../chain/receive.ts';
-import type { Splitter } from '../chain/split.ts';
 import type { VersionAnswerer } from '../chain/version-answers.ts';
 import type { SyncTarget } from '../migration/sync-target.ts';
 import type { BatchHandler } from '../requests/batch.ts';
@@ -20,13 +20,13 @@ export interface FrameTakers {
   readonly outcomes: OutcomeHandler;
   readonly receiver: Receiver;
   readonly versions: VersionAnswerer;
-  readonly splitter: Splitter;
+  readonly borders: Borders;
   readonly syncTarget: SyncTarget;
   readonly mender: RecordMender;
 }
 
 export function frameHandlers(takers: FrameTakers): Map<number, FrameHandler> {
-  const { batches, scans, canceller, outcomes, receiver, versions, splitter, syncTarget, mender } =
+  const { batches, scans, canceller, outcomes, receiver, versions, borders, syncTarget, mender } =
     takers;
   return new Map<number, FrameHandler>([
     [Opcode.batch, (connection, frame) => batches.handle(connection, frame)],
@@ -38,7 +38,7 @@ export function frameHandlers(takers: FrameTakers): Map<number, FrameHandler> {
     [Opcode.updatesRefused, (connection, frame) => receiver.handleRefused(connection, frame)],
     [Opcode.versionQuery, (connection, frame) => versions.handle(connection, frame)],
     [Opcode.chainState, (connection, frame) => receiver.handleChainState(connection, frame)],
-    [Opcode.chainSplit, (connection, frame) => splitter.handleChainSplit(connection, frame)],
+    [Opcode.chainSplit, (connection, frame) => borders.handleChainSplit(connection, frame)],
     [Opcode.copyPage, (connection, frame) => syncTarget.handlePage(connection, frame)],
     [Opcode.fetchRecord, (connection, frame) => mender.handleFetch(connection, frame)],
     [Opcode.copyFinished, (connection, frame) => syncTarget.handleFinished(connection, frame)],

@@ -27,6 +27,7 @@ export class HostingKeeper {
       sessions: this.#sessionsOf(replica),
       isGone: false,
       cutSequence: replica.cutSequence,
+      mergedAt: replica.mergedAt,
       ...changes,
     };
     return this.#store.putStates(new Map([[stateName(record.id), encodeHosting(hosting)]]));

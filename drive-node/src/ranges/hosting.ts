@@ -30,6 +30,13 @@ export interface Hosting {
   readonly isGone: boolean;
   /** Of the right half of a split: the last sequence before the cut. */
   readonly cutSequence: number | undefined;
+  /** Of a range that two were merged into: where they stood. Stays until the next change of its borders. */
+  readonly mergedAt?: MergedAt | undefined;
+}
+
+export interface MergedAt {
+  readonly left: number;
+  readonly right: number;
 }
 
 export const NO_SESSIONS: Uint8Array = new Uint8Array(0);
@@ -53,6 +60,7 @@ export function encodeHosting(hosting: Hosting): Uint8Array {
     hosting.cutSequence ?? null,
     hosting.era,
     hosting.keptMark ?? null,
+    hosting.mergedAt === undefined ? null : [hosting.mergedAt.left, hosting.mergedAt.right],
   ]);
 }
 
@@ -63,7 +71,7 @@ export function decodeHosting(bytes: Uint8Array): Hosting {
     throw new TypeError('hosting: expected format 1; this folder was written by another version');
   }
   const [, record, namespace, isComplete, baseSequence, isGone, sessions] = fields;
-  const [cutSequence, era, keptMark] = fields.slice(7);
+  const [cutSequence, era, keptMark, mergedAt] = fields.slice(7);
   return {
     record: recordFromWire(record),
     namespace: namespace as Namespace,
@@ -74,6 +82,7 @@ export function decodeHosting(bytes: Uint8Array): Hosting {
     cutSequence: typeof cutSequence === 'number' ? cutSequence : undefined,
     era: typeof era === 'number' ? era : 0,
     keptMark: typeof keptMark === 'number' ? keptMark : undefined,
+    mergedAt: Array.isArray(mergedAt) ? { left: mergedAt[0], right: mergedAt[1] } : undefined,
   };
 }
 

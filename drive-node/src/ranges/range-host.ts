@@ -5,18 +5,18 @@
 // leaves together, when the turn's work is done.
 
 import type {
-  Clock,
   Connection,
   DriveAddress,
   DriveId,
   DropRange,
-  Environment,
   Frame,
   HeldRange,
   HistoryGap,
   IndexVersion,
   InstallAnswer,
   InstallRange,
+  MergeAnswer,
+  MergeRange,
   MiddleKey,
   MiddleKeyAnswer,
   RangeRecord,
@@ -27,13 +27,13 @@ import type {
 } from '@piton/protocol';
 import { Acknowledger } from '../chain/acknowledge.ts';
 import { Appender } from '../chain/append.ts';
+import { Borders } from '../chain/borders.ts';
 import { Committer } from '../chain/commit.ts';
 import { Forwarder } from '../chain/forward.ts';
 import { HeadWriter } from '../chain/head.ts';
 import { RecordMender } from '../chain/mender.ts';
 import { Receiver } from '../chain/receive.ts';
 import { Resumer } from '../chain/resume.ts';
-import { Splitter } from '../chain/split.ts';
 import { VersionAnswerer } from '../chain/version-answers.ts';
 import { VersionAsker } from '../chain/version-asker.ts';
 import type { Store, StoreError } from '../engine/store.ts';
@@ -47,7 +47,7 @@ import { OutcomeHandler } from '../requests/outcome.ts';
 import { Replies } from '../requests/replies.ts';
 import type { Routes } from '../requests/routes.ts';
 import { ScanHandler } from '../requests/scan.ts';
-import type { LeaseHolder, PeerLinks, Ranges, RangesOptions } from '../shell/host.ts';
+import type { PeerLinks, Ranges, RangesOptions } from '../shell/host.ts';
 import { type FrameHandler, frameHandlers } from './frame-handlers.ts';
 import { Holdings } from './holdings.ts';
 import type { Hosting } from './hosting.ts';
@@ -76,7 +76,7 @@ export class RangeHost implements Ranges {
   readonly #outcomes: OutcomeHandler;
   readonly #canceller: Canceller;
   readonly #resumer: Resumer;
-  readonly #splitter: Splitter;
+  readonly #borders: Borders;
   readonly #installer: Installer;
   readonly #syncSource: SyncSource;
   readonly #syncTarget: SyncTarget;
@@ -107,7 +107,7 @@ export class RangeHost implements Ranges {
       acknowledger: this.#acknowledger,
     };
     this.#committer = new Committer(commits, {
-      drained: (replica) => this.#splitter.drained(replica),
+      drained: (replica) => this.#borders.drained(replica),
       deletedDuringCopy: (replica, key, sequence) =>
         this.#syncTarget.noteDeleted(replica, key, sequence),
     });
@@ -125,11 +125,9 @@ export class RangeHost implements Ranges {
     const locks = new RangeLocks();
     const keeper = new HostingKeeper(store);
     this.#installer = this.#makeInstaller(locks, keeper);
-    this.#splitter = new Splitter({
+    this.#borders = new Borders({
       ...this.#shared(),
-      head: this.#head,
-      locks,
-      installer: this.#installer,
+      ...{ head: this.#head, committer: this.#committer, locks, installer: this.#installer },
     });
     this.#syncSource = new SyncSource({
       ...this.#shared(),
@@ -159,28 +157,14 @@ export class RangeHost implements Ranges {
   }
 
   /** What nearly every part of a chain needs. */
-  #shared(): {
-    store: Store;
-    clock: Clock;
-    routes: Routes;
-    peers: PeerLinks;
-    resumer: Resumer;
-  } {
+  #shared() {
     const { clock } = this.#options.environment;
     const resumer = this.#resumer;
     return { store: this.#store, clock, routes: this.#routes, peers: this.#peers, resumer };
   }
 
   /** What the parts need that answer clients. */
-  #serving(): {
-    environment: Environment;
-    clock: Clock;
-    store: Store;
-    routes: Routes;
-    lease: LeaseHolder;
-    isServing: () => boolean;
-    flush: () => void;
-  } {
+  #serving() {
     const { environment, lease } = this.#options;
     const isServing = (): boolean => this.#isServing;
     const flush = (): void => this.#flush();
@@ -202,7 +186,7 @@ export class RangeHost implements Ranges {
         committer: this.#committer,
       }),
       versions: new VersionAnswerer(this.#serving()),
-      splitter: this.#splitter,
+      borders: this.#borders,
       syncTarget: this.#syncTarget,
       mender: new RecordMender({
         ...this.#shared(),
@@ -319,19 +303,20 @@ export class RangeHost implements Ranges {
     this.#routes.learnAddresses(addresses);
   }
 
-  async install(command: InstallRange): Promise<InstallAnswer> {
-    const answer = await this.#installer.install(command);
-    this.#flush();
-    return answer;
+  install(command: InstallRange): Promise<InstallAnswer> {
+    return this.#flushed(this.#installer.install(command));
   }
 
   drop(command: DropRange): Promise<void> {
     return this.#installer.drop(command);
   }
 
-  async split(command: SplitRange): Promise<void> {
-    await this.#splitter.split(command);
-    this.#flush();
+  split(command: SplitRange): Promise<void> {
+    return this.#flushed(this.#borders.split(command));
+  }
+
+  merge(command: MergeRange): Promise<MergeAnswer> {
+    return this.#flushed(this.#borders.merge(command));
   }
 
   middleKey(command: MiddleKey): Promise<MiddleKeyAnswer> {
@@ -388,6 +373,12 @@ export class RangeHost implements Ranges {
   #fail(): void {
     this.#head.fail();
     for (const replica of this.#routes.replicas.values()) releaseWaiters(replica, this.#replies);
+  }
+
+  async #flushed<T>(work: Promise<T>): Promise<T> {
+    const answer = await work;
+    this.#flush();
+    return answer;
   }
 
   /** Everything that this turn caused leaves now. */

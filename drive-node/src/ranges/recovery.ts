@@ -117,6 +117,7 @@ export class RangeRecovery implements Owner {
     replica.isComplete = hosting.isComplete;
     replica.keptMark = hosting.keptMark;
     replica.cutSequence = hosting.cutSequence;
+    replica.mergedAt = hosting.mergedAt;
     replica.isReconciled = replica.role.successor === undefined;
     const saved = this.#savedOf(hosting);
     // The history up to here was known to be whole when it was saved, split off, or copied.

@@ -7,6 +7,7 @@
 import { type DriveId, type HistoryGap, isInside, type RangeRecord } from '@piton/protocol';
 import type { Namespace } from '../engine/store.ts';
 import { newCounters, type RangeCounters } from './counters.ts';
+import type { MergedAt } from './hosting.ts';
 import { PendingWrites } from './pending.ts';
 import { type Role, roleOf } from './role.ts';
 import { SessionTable } from './sessions.ts';
@@ -64,7 +65,9 @@ export class Replica {
   keptMark: number | undefined;
   /** Of the right half of a split: the last sequence before the cut, whatever came since. */
   cutSequence: number | undefined;
-  /** A split waits for the pending writes: new ones are parked. */
+  /** Of a range that two were merged into: where these stood. */
+  mergedAt: MergedAt | undefined;
+  /** A split or a merge waits for the pending writes: new ones are parked. */
   isDraining = false;
   keys = 0;
   bytes = 0;

@@ -11,7 +11,7 @@
 import { limits, packValue, type Status, unpackValue } from '@piton/protocol';
 
 /** Results of all sessions of one range: the table travels in one frame when a range is copied. */
-const RESULTS_MAX = 65_536;
+export const RESULTS_MAX = 65_536;
 
 /** What a write was told. Immutable. */
 export interface WriteResult {
@@ -32,10 +32,10 @@ export interface Session {
   lowestOutstanding: number;
   lastUsedMs: number;
   /**
-   * The write that opened the session here: whatever was numbered later and has no result was never
+   * The write that opened the session here (MAX_SAFE_INTEGER: not known): whatever was numbered later and has no result was never
    * applied. Of an earlier number that cannot be said, it may have been forgotten with an idle session.
    */
-  readonly openedBy: number;
+  openedBy: number;
   readonly results: Map<number, WriteResult>;
 }
 
@@ -151,6 +151,22 @@ export class SessionTable {
       for (const [number, ...fields] of results) this.#restore(session, number, fields);
       this.forget(session, lowestOutstanding);
     }
+  }
+
+  /**
+   * Takes in the sessions of the range that is merged into this one. A number that has a result in either
+   * has it here. Of a number without one it can be said that it was never applied only when it was later
+   * than what opened the session on both sides.
+   */
+  join(other: SessionTable, nowMs: number): void {
+    for (const candidates of this.#sessions.values()) {
+      for (const session of candidates) {
+        const twin = other.find(session.high, session.low);
+        session.openedBy = Math.max(session.openedBy, twin?.openedBy ?? Number.MAX_SAFE_INTEGER);
+      }
+    }
+    // What is only there is opened here as not known.
+    this.merge(other.encode(), nowMs, true);
   }
 
   #restore(session: Session, number: number, fields: SavedResultFields): void {

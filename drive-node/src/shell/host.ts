@@ -15,6 +15,8 @@ import type {
   IndexVersion,
   InstallAnswer,
   InstallRange,
+  MergeAnswer,
+  MergeRange,
   MiddleKey,
   MiddleKeyAnswer,
   RangeRecord,
@@ -75,6 +77,7 @@ export interface Ranges {
   install(command: InstallRange): Promise<InstallAnswer>;
   drop(command: DropRange): Promise<void>;
   split(command: SplitRange): Promise<void>;
+  merge(command: MergeRange): Promise<MergeAnswer>;
   middleKey(command: MiddleKey): Promise<MiddleKeyAnswer>;
   rangeState(question: RangeState): RangeStateAnswer;
 

@@ -1,4 +1,4 @@
-// A scene in which moves and splits go on while drives die (the process, or the power) and links are cut one way or break.
+// A scene in which moves, splits and merges go on while drives die (the process, or the power) and links are cut one way or break.
 // Where it is asked for, drives are also taken out of their chains without their consent, dead or alive, and
 // come back with what they had, and heads die in the middle of splits.
 // Clients ask again until they are answered. What was acknowledged is there with its version, increments
@@ -44,6 +44,8 @@ export class Scene {
   readonly reads: Map<string, number> = new Map();
   /** Whether drives are taken out of their chains. */
   readonly removes: boolean;
+  /** Whether ranges are cut and merged most of the time. */
+  readonly merges: boolean;
   isOver = false;
   readonly #unfinished: Set<number> = new Set();
 
@@ -52,10 +54,11 @@ export class Scene {
     meta: SmallMeta,
     client: SimClient,
     reader: SimClient,
-    removes: boolean,
+    { removes = false, merges = false }: SceneOptions,
   ) {
     this.world = world;
     this.removes = removes;
+    this.merges = merges;
     this.meta = meta;
     this.client = client;
     this.reader = reader;
@@ -117,8 +120,10 @@ export class Scene {
       const isWhole = servingOf({ chain }).length === chain.length;
       const dice = this.world.sim.random();
       if (!isWhole && dice < 0.6) await this.meta.bringBack(id);
-      else if (dice < 0.3) await this.meta.split(id, this.pick(CUTS));
-      else if (this.removes && (dice > 0.65 || !isWhole)) await this.meta.remove(this.pick(NAMES));
+      else if (dice < (this.merges ? 0.4 : 0.3)) await this.meta.split(id, this.pick(CUTS));
+      else if (dice < (this.merges ? 0.95 : 0.35)) await this.meta.merge(id);
+      else if (this.removes && (dice > (this.merges ? 0.97 : 0.65) || !isWhole))
+        await this.meta.remove(this.pick(NAMES));
       else if (isWhole) {
         const coming = NAMES.find((name) => !members.includes(name)) as string;
         await this.meta.move(id, this.pick(members), coming);
@@ -161,7 +166,9 @@ export class Scene {
     for (const [number, { key, outcome }] of this.acknowledged) {
       const known = this.meta.find(key);
       const isCounter = COUNTERS.includes(key);
-      const version = `${isCounter ? key : known.id}/${outcome.version}`;
+      // Two ranges that were merged have given the same numbers, to different keys.
+      const isByKey = isCounter || this.meta.merges > 0;
+      const version = `${isByKey ? key : known.id}/${outcome.version}`;
       assert.not.ok(versions.has(version), `version ${version} was given twice`);
       versions.add(version);
       if (isCounter) continue;
@@ -227,17 +234,19 @@ export interface SceneOptions {
   readonly intercept?: Intercept;
   /** Drives are taken out of their chains. */
   readonly removes?: boolean;
+  /** Ranges are cut and merged most of the time. */
+  readonly merges?: boolean;
 }
 
 /** Rejects with the first promise that was broken. */
 export async function live(seed: number, options: SceneOptions = {}): Promise<Scene> {
-  const { intercept, removes = false } = options;
+  const { intercept } = options;
   const world = new World(seed, { hasDisks: true, intercept });
   await world.start(...NAMES);
   const first = record(1, 1, ['a', 'b', 'c']);
   await world.install(first, ['c', 'b', 'a'], true);
   const meta = new SmallMeta(world, first, NAMES);
-  const scene = new Scene(world, meta, await world.client(), await world.client('reader'), removes);
+  const scene = new Scene(world, meta, await world.client(), await world.client('reader'), options);
   let failure: unknown;
   const running = [
     ...Array.from({ length: WRITERS }, () => scene.write()),

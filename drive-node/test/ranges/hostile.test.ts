@@ -53,6 +53,26 @@ test(
   }),
 );
 
+test(
+  'nor do ranges that are cut and merged again and again',
+  deadline(40_000 * SEEDS, async () => {
+    const seen = { splits: 0, merges: 0 };
+    for (let seed = FROM; seed < FROM + SEEDS; seed++) {
+      for (const removes of [false, true]) {
+        try {
+          const { meta } = await live(seed, { removes, merges: true });
+          seen.splits += meta.splits;
+          seen.merges += meta.merges;
+        } catch (error) {
+          throw new Error(`seed ${seed}, removes ${removes}: ${String(error)}`, { cause: error });
+        }
+      }
+    }
+    if (SEEDS === 1) return;
+    for (const [what, count] of Object.entries(seen)) assert.ok(count > 0, `${what}: ${count}`);
+  }),
+);
+
 /** What a member of a broken kind would do is what it does when the tail tells it this. */
 const MUTATIONS: Record<string, (asker: SimDrive, range: number) => number> = {
   'the pending value of a dirty key': ({ host }, range) =>

@@ -7,6 +7,8 @@ import {
   isInside,
   type Member,
   MemberState,
+  type MergeAnswer,
+  type MergeRange,
   type RangeRecord,
   type Sequence,
   type SplitRange,
@@ -26,11 +28,15 @@ export class SmallMeta {
   returns = 0;
   directCuts = 0;
   takenBack = 0;
+  merges = 0;
+  mergesTakenBack = 0;
   readonly #world: World;
   /** Drives that have registered in this life. */
   readonly #ready: Set<string>;
   /** Under way: who has not cut it yet holds the old record. */
   #split: { old: RangeRecord; command: SplitRange } | undefined;
+  /** Under way: who has not merged yet holds both. */
+  #merge: { left: RangeRecord; right: RangeRecord } | undefined;
   #rangeNext = 2;
 
   constructor(world: World, first: RangeRecord, ready: readonly string[]) {
@@ -66,6 +72,9 @@ export class SmallMeta {
   }
 
   #asHeld(name: string, known: RangeRecord, held: ReadonlySet<number>): RangeRecord[] {
+    const merging = this.#merge;
+    // The right one is in the catalog until everybody has merged; who has does not heed it.
+    if (merging?.left.id === known.id && held.has(Number(merging.right.id))) return [merging.left];
     if (this.#split === undefined || !servingOf(known).includes(name)) return [known];
     const { old, command } = this.#split;
     if (known.id !== command.left.id && known.id !== command.right.id) return [known];
@@ -197,6 +206,79 @@ export class SmallMeta {
     this.#split = undefined;
   }
 
+  /** One range of this one and the one behind it, where their chains are the same and whole. */
+  async merge(id: number): Promise<void> {
+    const left = this.records.get(id) as RangeRecord;
+    const right = [...this.records.values()].find(
+      ({ start }) => left.end !== undefined && compareKeys(start, left.end) === 0,
+    );
+    const chain = servingOf(left);
+    if (right === undefined || !areAlike(left, right)) return;
+    const epochNumber = Math.max(left.epoch, right.epoch) + 1;
+    const version = indexVersion(Math.max(left.version, right.version) + 1);
+    const merged = {
+      ...record(id, epochNumber, chain),
+      start: left.start,
+      end: right.end,
+      version,
+    };
+    const base = { left, right, merged };
+    const nothing = { leftSequence: undefined, rightSequence: undefined };
+    for (const name of chain) {
+      if (!(await this.#mayMerge(name, { ...base, ...nothing, isCheck: true }))) return;
+    }
+    this.#merge = { left, right };
+    this.records.set(id, merged);
+    const head = chain[0] as string;
+    let answer: MergeAnswer | undefined;
+    const isOver = (): boolean => !this.isUp(head) && this.#mayCarryOn(left, head);
+    const isMerged = await this.#command(
+      head,
+      async ({ host }) => {
+        answer = await host.merge({ ...base, ...nothing, isCheck: false });
+      },
+      isOver,
+    );
+    if (isMerged) {
+      const told = { ...base, ...(answer as MergeAnswer), isCheck: false };
+      for (const name of chain.slice(1)) await this.#command(name, ({ host }) => host.merge(told));
+      this.records.delete(Number(right.id));
+      this.merges++;
+    } else await this.#takeMergeBack(merged, head);
+    this.#merge = undefined;
+  }
+
+  async #mayMerge(name: string, command: MergeRange): Promise<boolean> {
+    const drive = this.#world.drives.get(name);
+    if (drive === undefined || !this.#ready.has(name)) return false;
+    return drive.host.merge(command).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** The head is gone, and nobody else was told: both ranges go on without it. */
+  async #takeMergeBack(merged: RangeRecord, head: string): Promise<void> {
+    const { left, right } = this.#merge as { left: RangeRecord; right: RangeRecord };
+    const fenced = await this.#fence(head);
+    const survivors = servingOf(merged).slice(1);
+    const chain: (string | [string, Member['state']])[] = [
+      ...survivors,
+      [head, MemberState.offline],
+    ];
+    const next = changed(merged, chain);
+    const both = [
+      { ...next, start: left.start, end: left.end },
+      { ...next, id: right.id, start: right.start, end: right.end },
+    ];
+    this.removals++;
+    this.#merge = undefined;
+    for (const one of both) this.records.set(Number(one.id), one);
+    for (const one of both) await this.#install(one, [...survivors].reverse());
+    this.mergesTakenBack++;
+    this.#tellFenced(head, fenced).catch(() => {});
+  }
+
   /** Fail-over waits for every survivor: one that has cut may be the one that is down. */
   #mayCarryOn(left: RangeRecord, head: string): boolean {
     const survivors = servingOf(left).filter((name) => name !== head);
@@ -274,6 +356,12 @@ export class SmallMeta {
     }
     return false;
   }
+}
+
+function areAlike(one: RangeRecord, other: RangeRecord): boolean {
+  const isWhole = ({ chain }: RangeRecord): boolean =>
+    chain.every(({ state }) => state === MemberState.serving);
+  return isWhole(one) && isWhole(other) && `${servingOf(one)}` === `${servingOf(other)}`;
 }
 
 export function servingOf({ chain }: Pick<RangeRecord, 'chain'>): string[] {

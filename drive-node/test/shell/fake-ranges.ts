@@ -6,6 +6,8 @@ import {
   type DriveId,
   type Frame,
   type InstallAnswer,
+  type MergeAnswer,
+  type MergeRange,
   messages,
   Opcode,
   type RangeRecord,
@@ -68,6 +70,11 @@ export class FakeRanges implements Ranges {
 
   async split(command: { left: RangeRecord; right: RangeRecord }): Promise<void> {
     this.told.push(`split ${command.left.id} ${command.right.id}`);
+  }
+
+  async merge(command: MergeRange): Promise<MergeAnswer> {
+    this.told.push(`merge ${command.left.id} ${command.right.id}`);
+    return { leftSequence: sequence(0), rightSequence: sequence(0) };
   }
 
   async middleKey(): Promise<{ key: Uint8Array | undefined }> {

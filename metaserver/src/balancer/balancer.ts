@@ -1,6 +1,6 @@
 // What the cluster does about its layout without being asked: in rounds, while nothing else is going on.
 //
-// A round samples the loads, cuts what is too large, and levels the drives when they have leaned for a while.
+// A round samples the loads, cuts what is too large, merges what is small and cold, and levels the drives when they have leaned for a while.
 // A round may take its time in a large cluster; the next one waits in proportion, so that looking never
 // becomes the main work. Everything it begins is an operation like any other: shown, resumed, cancellable.
 
@@ -10,6 +10,7 @@ import type { RangeLoad } from '../members/statistics.ts';
 import { type Log, reasonOf } from '../shell/log.ts';
 import { takesRanges } from '../state/entries.ts';
 import { AutoLevel } from './auto-level.ts';
+import { AutoMerge } from './auto-merge.ts';
 import { AutoSplit, type SplitLimits } from './auto-split.ts';
 import { RangeLoads } from './range-loads.ts';
 import type { RebalanceParts } from './rebalance.ts';
@@ -31,6 +32,8 @@ export interface BalancerOptions {
   readonly mode: BalanceMode;
   readonly limits: SplitLimits;
   readonly roundMs: number;
+  /** Rounds that neighbours must have been small and cold before they are merged. */
+  readonly roundsQuiet: number;
 }
 
 export class Balancer {
@@ -40,6 +43,7 @@ export class Balancer {
   readonly #log: Log;
   readonly #loads: RangeLoads;
   readonly #split: AutoSplit;
+  readonly #merge: AutoMerge;
   readonly #level: AutoLevel;
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
@@ -64,6 +68,11 @@ export class Balancer {
       ...{ state, operations, nowMs, loadOf },
       limits: options.limits,
       openCount: () => this.#openCount(),
+    });
+    this.#merge = new AutoMerge({
+      ...{ state, operations, nowMs, loadOf },
+      limits: options.limits,
+      roundsQuiet: options.roundsQuiet,
     });
     this.#level = new AutoLevel({
       nowMs,
@@ -107,6 +116,8 @@ export class Balancer {
       this.#loads.sample();
       const cut = await this.#split.round();
       if (cut.length > 0) this.#log.info({ ranges: cut }, 'cutting ranges that are over a limit');
+      const merged = await this.#merge.round();
+      if (merged.length > 0) this.#log.info({ ranges: merged }, 'merging cold neighbours');
       if (this.#options.mode !== BalanceMode.auto) return;
       const operation = await this.#level.round();
       if (operation !== undefined) this.#log.info({ operation }, 'levelling the drives');

@@ -22,6 +22,7 @@ export function adminHandlers(services: HandlerServices): HandlerTable {
   return new Map<number, Handler>([
     [Opcode.createKeyspace, (request) => handleCreateKeyspace(services, request)],
     [Opcode.adminSplit, (request) => handleAdminSplit(services, request)],
+    [Opcode.adminMerge, (request) => handleAdminMerge(services, request)],
     [Opcode.adminMove, (request) => handleAdminMove(services, request)],
     [Opcode.adminDrain, (request) => handleAdminDrain(services, request)],
     [Opcode.adminRebalance, (request) => handleAdminRebalance(services, request)],
@@ -49,6 +50,12 @@ async function handleCreateKeyspace(services: HandlerServices, request: Request)
 async function handleAdminSplit(services: HandlerServices, request: Request): Promise<void> {
   const { keyspace, key, exact } = messages.adminSplit.decode(request.body);
   const operation = await services.requests.split(keyspace, key, exact);
+  request.connection.answer(request.id, messages.operationAccepted, { operation });
+}
+
+async function handleAdminMerge(services: HandlerServices, request: Request): Promise<void> {
+  const { keyspace, key } = messages.adminMerge.decode(request.body);
+  const operation = await services.requests.merge(keyspace, key);
   request.connection.answer(request.id, messages.operationAccepted, { operation });
 }
 

@@ -43,6 +43,14 @@ export const FAULT_POINTS = [
   'rebalance.accepted',
   'rebalance.moveBegun',
   'rebalance.ended',
+  'merge.accepted',
+  'merge.persisted',
+  'merge.headMerged',
+  'merge.joining',
+  'merge.joinPersisted',
+  'merge.joined',
+  'merge.backPersisted',
+  'merge.backTold',
 ] as const;
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 

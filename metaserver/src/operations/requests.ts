@@ -11,6 +11,7 @@ import {
   RefusedError,
   Status,
 } from '@piton/protocol';
+import { problemWithMerge } from '../balancer/merge-payload.ts';
 import type { DriveConnections } from '../members/drive-connections.ts';
 import type { Statistics } from '../members/statistics.ts';
 import {
@@ -88,12 +89,42 @@ export class OperationRequests {
       refuse(Status.invalidArgument, `range ${record.id} begins at this key already`);
     }
     const payload = exact ? { key: Buffer.from(key).toString('hex') } : {};
-    return this.#operations.begin({
+    const request = {
       kind: 'split',
       ranges: [record.id],
       payload: { range: record.id, ...payload },
       message: `cutting range ${record.id}`,
+    };
+    return this.#operations.begin(request, (draft) => this.#wantRanges(draft, keyspace, 1));
+  }
+
+  /** Makes one range of the range of the key and the one behind it. */
+  async merge(keyspace: KeyspaceId, key: Uint8Array): Promise<number> {
+    const left = this.#recordAt(keyspace, key);
+    if (left.end === undefined) {
+      refuse(Status.invalidArgument, `range ${left.id} is the last one: none is behind it`);
+    }
+    const right = this.#recordAt(keyspace, left.end);
+    const request = {
+      kind: 'merge',
+      ranges: [left.id, right.id],
+      payload: { left: left.id, right: right.id },
+      message: `merging ranges ${left.id} and ${right.id}`,
+    };
+    return this.#operations.begin(request, (draft) => {
+      const problem = problemWithMerge(left, right);
+      if (problem !== undefined) refuse(Status.invalidArgument, `not merged: ${problem}`);
+      return this.#wantRanges(draft, keyspace, -1);
     });
+  }
+
+  /** An operator's cut is not undone by the balancer, and an operator's merge is no cut any more. */
+  #wantRanges(draft: Draft, keyspace: KeyspaceId, change: number): Record<string, never> {
+    const entry = this.#state.keyspaces.get(keyspace);
+    if (entry === undefined) return {};
+    const known = entry.rangesWanted ?? this.#state.indexOf(keyspace)?.size ?? 1;
+    draft.putKeyspace({ ...entry, rangesWanted: Math.max(1, known + change) });
+    return {};
   }
 
   async move(keyspace: KeyspaceId, key: Uint8Array, from: DriveId, to: DriveId): Promise<number> {
@@ -167,7 +198,9 @@ export class OperationRequests {
     const tooMuch = problemWithGrowth(this.#state, plan.length, growthOf(plan));
     if (tooMuch !== undefined) refuse(Status.invalidArgument, tooMuch);
     const id = draft.takeKeyspaceId();
-    draft.putKeyspace({ id, name, partitioning, replicas, state: KeyspaceState.creating });
+    const rangesWanted = plan.length;
+    const state = KeyspaceState.creating;
+    draft.putKeyspace({ id, name, partitioning, replicas, state, rangesWanted });
     this.#plans.set(id, plan);
     return { keyspace: id };
   }

@@ -41,6 +41,8 @@ export interface MetaOptions {
   readonly rangeBytesMax?: number | undefined;
   /** Ranges with more reads and writes per second are cut, where that helps. Default: none is. */
   readonly rangeOperationsMax?: number | undefined;
+  /** Looks at the layout before cold neighbours are merged. Default 120. */
+  readonly mergeRounds?: number | undefined;
   /** How often the layout is looked at. Default 5 s. */
   readonly balanceRoundMs?: number | undefined;
   /** Byte rate of planned moves on each drive. Default: half of the drive's bandwidth. */
@@ -88,6 +90,7 @@ export const DEFAULT_REPAIR_AFTER_MS: number = 10_000;
 const START_GRACE_MS_MIN = 6_000;
 const CHANGES_MAX = 20_000;
 const BALANCE_ROUND_MS = 5_000;
+const MERGE_ROUNDS = 120;
 /** Below this the index would be larger than the data. */
 const RANGE_BYTES_LEAST = 1_000;
 
@@ -141,6 +144,7 @@ function balancingFrom(options: MetaOptions): BalancerOptions {
       rangeBytesMax: optionalWhole('rangeBytesMax', rangeBytesMax, RANGE_BYTES_LEAST, most),
       rangeOperationsMax: optionalWhole('rangeOperationsMax', rangeOperationsMax, 1, most),
     },
+    roundsQuiet: whole('mergeRounds', options.mergeRounds, 1, 1_000_000, MERGE_ROUNDS),
     roundMs: whole('balanceRoundMs', options.balanceRoundMs, 1, 3_600_000, BALANCE_ROUND_MS),
   };
 }

@@ -99,6 +99,8 @@ export type KeyspaceState = (typeof KeyspaceState)[keyof typeof KeyspaceState];
 
 export interface KeyspaceEntry extends KeyspaceRecord {
   readonly state: KeyspaceState;
+  /** Ranges that somebody asked for: cold ones are merged down to so many. Absent: none are merged. */
+  readonly rangesWanted?: number;
 }
 
 export interface RangeEntry {

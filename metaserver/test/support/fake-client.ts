@@ -105,6 +105,11 @@ export class FakeClient {
     return (await this.ask(messages.adminSplit, message, messages.operationAccepted)).operation;
   }
 
+  async merge(keyspace: KeyspaceId, key: Uint8Array): Promise<number> {
+    const message = { keyspace, key };
+    return (await this.ask(messages.adminMerge, message, messages.operationAccepted)).operation;
+  }
+
   async move(keyspace: KeyspaceId, key: Uint8Array, from: string, to: string): Promise<number> {
     const message = { keyspace, key, from: driveId(from), to: driveId(to) };
     return (await this.ask(messages.adminMove, message, messages.operationAccepted)).operation;

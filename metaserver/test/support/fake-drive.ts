@@ -19,6 +19,7 @@ import {
   incarnation,
   indexVersion,
   MemberState,
+  type MergeRange,
   type MessageType,
   messages,
   NodeKind,
@@ -207,6 +208,17 @@ export class FakeDrive {
         this.#carryOut(connection, frame, `${what} ${id}@${at}`, () => this.#split(frame, message));
         break;
       }
+      case Opcode.mergeRange: {
+        const message = messages.mergeRange.decode(body);
+        const what = message.isCheck ? 'check' : 'merge';
+        this.#carryOut(
+          connection,
+          frame,
+          `${what} ${message.merged.id}@${message.merged.epoch}`,
+          () => this.#merge(frame, message),
+        );
+        break;
+      }
       case Opcode.rangeState:
         this.#tellState(connection, frame);
         break;
@@ -300,6 +312,15 @@ export class FakeDrive {
     this.records.set(left.id, left);
     this.records.set(right.id, right);
     this.connection?.answer(requestId, messages.done, { done: true });
+  }
+
+  #merge({ requestId }: Frame, { merged, right, isCheck }: MergeRange): void {
+    if (!isCheck) {
+      this.records.set(merged.id, merged);
+      this.records.delete(right.id);
+    }
+    const answer = { leftSequence: sequence(3), rightSequence: sequence(8) };
+    this.connection?.answer(requestId, messages.mergeAnswer, answer);
   }
 
   /** Takes a record in; as a tail with a syncing member behind it, it pretends to copy. */

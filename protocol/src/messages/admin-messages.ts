@@ -30,6 +30,16 @@ export const adminSplit: MessageType<AdminSplit> = messageType('adminSplit', Opc
   exact: boolean,
 });
 
+/** Make one range of the range that holds `key` and the one behind it. */
+export interface AdminMerge {
+  readonly keyspace: KeyspaceId;
+  readonly key: Uint8Array;
+}
+export const adminMerge: MessageType<AdminMerge> = messageType('adminMerge', Opcode.adminMerge, {
+  keyspace: keyspaceIdField,
+  key: keyField,
+});
+
 /** Move the copy of the range that holds `key` from one drive to another. */
 export interface AdminMove {
   readonly keyspace: KeyspaceId;

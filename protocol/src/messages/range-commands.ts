@@ -130,6 +130,41 @@ export const splitRange: MessageType<SplitRange> = messageType('splitRange', Opc
   sequence: optional(sequenceField),
 });
 
+/**
+ * To the head of two neighbouring ranges with the same chain: let their writes drain, make one range of both,
+ * and answer at which sequences they stood. To the other members, with these sequences: do the same; a member
+ * that does not stand there exactly refuses with `conflictingOperation`, and changes nothing. One that has merged
+ * already answers the same sequences, and takes the record if it is newer.
+ */
+export interface MergeRange {
+  /** Both as they are before. */
+  readonly left: RangeRecord;
+  readonly right: RangeRecord;
+  /** The id of the left one, the borders of both, and an epoch above both. */
+  readonly merged: RangeRecord;
+  /** Only say whether it could be done here: both complete, and in one namespace of the log. */
+  readonly isCheck: boolean;
+  /** Undefined for the head. */
+  readonly leftSequence: Sequence | undefined;
+  readonly rightSequence: Sequence | undefined;
+}
+export const mergeRange: MessageType<MergeRange> = messageType('mergeRange', Opcode.mergeRange, {
+  left: recordField,
+  right: recordField,
+  merged: recordField,
+  isCheck: boolean,
+  leftSequence: optional(sequenceField),
+  rightSequence: optional(sequenceField),
+});
+export interface MergeAnswer {
+  readonly leftSequence: Sequence;
+  readonly rightSequence: Sequence;
+}
+export const mergeAnswer: MessageType<MergeAnswer> = messageType('mergeAnswer', Opcode.answer, {
+  leftSequence: sequenceField,
+  rightSequence: sequenceField,
+});
+
 /** How far is this drive with a range? Asked before a failed change is carried on or taken back. */
 export interface RangeState {
   readonly range: RangeId;

@@ -38,6 +38,7 @@ export const Opcode = {
   fenceDrive: 55,
   setWitnesses: 56,
   heardOf: 57,
+  mergeRange: 58,
   installRanges: 59,
   // 6x: drive to drive
   updates: 60,
@@ -62,6 +63,7 @@ export const Opcode = {
   adminDrain: 77,
   cancelOperation: 78,
   adminRebalance: 79,
+  adminMerge: 80,
 } as const;
 export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 

@@ -96,4 +96,41 @@ test(
   }),
 );
 
+test(
+  'ranges are cut and merged under load: nothing fails, and counters are exact',
+  deadline(60_000, async () => {
+    await using cluster = await startCluster({ drives: 3, replicas: 3, inProcess: true });
+    await using admin = cluster.admin();
+    await using kv = await KVClient.connect(cluster.url);
+    const traffic = new Traffic(kv);
+    await traffic.prepare();
+    let added = 0;
+    let isOver = false;
+    const counting = Array.from({ length: 4 }, async (_, lane) => {
+      while (!isOver) {
+        await kv.increment(lane % 2 === 0 ? 'a counter' : 'z counter', 1);
+        added++;
+      }
+    });
+    traffic.start();
+    const keyspace = await admin.keyspace('default');
+    const key = Buffer.from('traffic/000100');
+    for (let round = 0; round < 5; round++) {
+      await admin.waitFor(await admin.split(keyspace, key));
+      await traffic.progress(100);
+      await admin.waitFor(await admin.merge(keyspace, Buffer.from('a')));
+      await traffic.progress(100);
+      assert.is((await admin.ranges(keyspace)).length, 1);
+    }
+    isOver = true;
+    await Promise.all(counting);
+    const report = await traffic.stop();
+    assert.equal(report.failures, []);
+    assert.equal(report.violations, []);
+    const counted = (await kv.increment('a counter', 0)) + (await kv.increment('z counter', 0));
+    assert.is(counted, BigInt(added));
+    assert.is(kv.ranges().length, 1);
+  }),
+);
+
 test.run();

@@ -94,6 +94,11 @@ export class Commands {
         run(() => ranges.split(command).then(() => ({ done: true })), messages.done);
         break;
       }
+      case Opcode.mergeRange: {
+        const command = messages.mergeRange.decode(body);
+        run(() => ranges.merge(command), messages.mergeAnswer);
+        break;
+      }
       case Opcode.middleKey: {
         const command = messages.middleKey.decode(body);
         run(() => ranges.middleKey(command), messages.middleKeyAnswer);
