@@ -265,8 +265,11 @@ export class RangeHost implements Ranges {
   }
 
   peerConnected(drive: DriveId, _connection: Connection): void {
-    for (const replica of this.#routes.replicas.values()) {
-      if (this.#isServing && replica.role.successor === drive) this.#resumer.start(replica);
+    for (const replica of this.#isServing ? this.#routes.replicas.values() : []) {
+      if (replica.role.successor === drive) this.#resumer.start(replica);
+      // The last acknowledgement may have gone into a connection that led nowhere any more, while the
+      // predecessor's own one is fine: then it asks for nothing.
+      if (replica.role.predecessor === drive) this.#acknowledger.schedule(replica);
     }
     this.#flush();
   }

@@ -304,4 +304,25 @@ test(
   }),
 );
 
+test(
+  'an acknowledgement that went into a dead connection is sent again on the next one',
+  deadline(20_000, async () => {
+    for (let seed = 1; seed <= 6; seed++) {
+      const world = new World(seed);
+      await world.start('a', 'b');
+      // First of all b needs a, so that b is the one that dials.
+      await world.install(record(1, 1, ['b', 'a'], { end: 'm' }), ['a', 'b'], true);
+      await world.sim.run(() => false, 50);
+      await world.install(record(2, 1, ['a', 'b'], { start: 'm' }), ['b', 'a'], true);
+      const client = await world.client();
+      await client.put('a', 'n', 'v', { rangeId: 2 });
+      // One of them believes that it broke and dials; the other still speaks into the old one for a while.
+      world.sim.breakHalf('a', 'b', 500);
+      await world.sim.run(() => false, 200);
+      const put = await client.put('a', 'n', 'w', { rangeId: 2 });
+      assert.is(put.status, Status.ok, `seed ${seed}`);
+    }
+  }),
+);
+
 test.run();
