@@ -36,10 +36,16 @@ const ORDER: Readonly<Record<MemberState, number>> = {
   [MemberState.offline]: 4,
 };
 
-/** The order of every record: serving members from head to tail, then the others; the order is stable. */
+/**
+ * The order of every record: serving members from head to tail, then the others; the order is stable. Of
+ * too many those leave that have been offline for the longest time.
+ */
 export function ordered(chain: readonly Member[]): Member[] {
   const sorted = [...chain].sort((a, b) => ORDER[a.state] - ORDER[b.state]);
-  return sorted.slice(0, MEMBERS_MAX);
+  const excess = Math.max(0, sorted.length - MEMBERS_MAX);
+  const oldest = sorted.findIndex(({ state }) => state === MemberState.offline);
+  if (excess > 0 && oldest >= 0) sorted.splice(oldest, excess);
+  return sorted;
 }
 
 export const servingIn = (chain: readonly Member[]): Member[] =>

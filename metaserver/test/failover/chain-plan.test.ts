@@ -96,7 +96,8 @@ test('copies that nobody needs leave the record, when all that serve are alive',
 
 test('serving members come first, and a record names ten at most', () => {
   assert.is(textOf(ordered(chain('A- B C+ D! E'))), 'B E C+ D! A-');
-  assert.is(ordered(chain('A B C- D- E- F- G- H- I- J- K- L-')).length, 10);
+  const many = ordered(chain('A B C- D- E- F- G- H- I- J- K- L-'));
+  assert.is(textOf(many), 'A B E- F- G- H- I- J- K- L-');
 });
 
 test.run();
