@@ -27,7 +27,7 @@ export interface DetectorParts {
   readonly clock: Clock;
   readonly drives: DriveConnections;
   readonly leaseMs: number;
-  /** How long after the start a drive may take to come back to this server. */
+  /** How long after the start a drive may take to come back to this server, when nobody knows of it. */
   readonly startGraceMs: number;
   /** The drives to look after. */
   readonly watched: () => Iterable<DriveId>;
@@ -154,7 +154,19 @@ export class Detector {
     if (heardAtMs !== undefined) return { silentMs: since(heardAtMs), limitMs: (2 / 3) * leaseMs };
     const goneSinceMs = drives.goneSinceMs(drive);
     if (goneSinceMs !== undefined) return { silentMs: since(goneSinceMs), limitMs: leaseMs / 3 };
-    return { silentMs: since(this.#startedMs), limitMs: startGraceMs };
+    return { silentMs: since(this.#startedMs), limitMs: Math.min(leaseMs, startGraceMs) };
+  }
+
+  /**
+   * A drive that was not here since the start may still be dialling. Before the grace is over only a
+   * witness that knows it, and has not heard of it for a whole lease, is believed.
+   */
+  #isGraced(drive: DriveId, silentMs: number, heardMsAgo: number | undefined): boolean {
+    const { drives, leaseMs, startGraceMs } = this.#parts;
+    const wasHere =
+      drives.heardAtMs(drive) !== undefined || drives.goneSinceMs(drive) !== undefined;
+    if (wasHere || silentMs >= startGraceMs) return false;
+    return heardMsAgo === undefined || heardMsAgo < leaseMs;
   }
 
   #ask(drive: DriveId, watch: Watch, nowMs: number): void {
@@ -185,7 +197,7 @@ export class Detector {
     const { silentMs, limitMs } = this.#silenceOf(drive, nowMs);
     const isDoubted =
       watch.condition === Condition.suspected || watch.condition === Condition.unreachable;
-    if (!isDoubted || silentMs < limitMs) return;
+    if (!isDoubted || silentMs < limitMs || this.#isGraced(drive, silentMs, heardMsAgo)) return;
     // Heard by others since we lost it; what was on its way when it died does not count.
     const isHeard = heardMsAgo !== undefined && heardMsAgo < silentMs - leaseMs / TICKS_PER_LEASE;
     if (isHeard) {

@@ -143,9 +143,24 @@ test('a witness that heard it before it died does not keep it', async () => {
 test('after its own start the server gives every drive time to come back', async () => {
   const scene = new Scene();
   await scene.pass(GRACE_MS - 500);
-  assert.equal(scene.suspected, []);
+  assert.equal(scene.lost, []);
   await scene.pass(2_000);
   within(scene.lost[0], GRACE_MS, GRACE_MS + 1_000);
+});
+
+test('after a start, a witness that has not heard of a drive for a lease is believed at once', async () => {
+  const scene = new Scene();
+  scene.heardMsAgo = () => scene.clock.nowMs() + 100;
+  await scene.pass(GRACE_MS - 500);
+  within(scene.lost[0], LEASE_MS, LEASE_MS + 1_000);
+});
+
+test('after a start, a drive that its witnesses hear is only unreachable', async () => {
+  const scene = new Scene();
+  scene.heardMsAgo = () => 400;
+  await scene.pass(GRACE_MS + 2_000);
+  assert.equal(scene.lost, []);
+  assert.is(scene.detector.conditionOf(D), Condition.unreachable);
 });
 
 test('a pause of the server itself is nobody else’s silence', async () => {
