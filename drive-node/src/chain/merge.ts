@@ -25,6 +25,7 @@ import {
 import type { Store } from '../engine/store.ts';
 import { encodeHosting, stateName } from '../ranges/hosting.ts';
 import { hasSameBorders, type Installer } from '../ranges/install.ts';
+import { NOTHING_KEPT } from '../ranges/kept-marks.ts';
 import type { RangeLocks } from '../ranges/range-locks.ts';
 import type { Replica } from '../ranges/replica.ts';
 import { roleOf } from '../ranges/role.ts';
@@ -159,7 +160,7 @@ export class Merger {
         namespace: left.namespace,
         era: left.era,
         isComplete: true,
-        keptMark: undefined,
+        keptMarks: NOTHING_KEPT,
         baseSequence: Math.max(left.last, right.last),
         sessions: sessions.encode(),
         isGone: false,

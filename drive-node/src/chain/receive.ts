@@ -126,7 +126,8 @@ export class Receiver {
   ): Promise<void> {
     if (replica.role.isSyncing && !replica.isComplete) {
       // No history to build on, but perhaps data.
-      const { keptMark } = replica as { keptMark: Sequence | undefined };
+      const { top } = replica.keptMarks;
+      const keptMark = top === 0 ? undefined : (top as Sequence);
       const nothing = { sequence: 0 as Sequence, acknowledged: 0 as Sequence, keptMark };
       connection.answer(requestId, messages.chainStateAnswer, nothing);
       return;

@@ -170,14 +170,7 @@ export class Resumer {
       return;
     }
     replica.acknowledged = Math.max(replica.acknowledged, answer.acknowledged);
-    try {
-      await this.openLink(replica, token, answer.sequence + 1);
-    } catch (error) {
-      if (!(error instanceof HistoryGapError) || replica.role.syncTarget === undefined) throw error;
-      // A syncing member is nobody's support: it is compared from the beginning, with what it has.
-      this.#parts.startCopy(replica, token, answer.sequence);
-      return;
-    }
+    await this.openLink(replica, token, answer.sequence + 1);
     if (!this.isCurrent(replica, token)) return;
     this.#parts.committer.expect(replica);
     this.#parts.committer.advance(replica);

@@ -191,7 +191,7 @@ export class Splitter {
         namespace: replica.namespace,
         era: replica.era,
         isComplete: replica.isComplete,
-        keptMark: replica.keptMark,
+        keptMarks: replica.keptMarks,
         baseSequence: replica.last,
         isGone: false,
         cutSequence: record === right ? cutSequence : replica.cutSequence,
@@ -216,7 +216,7 @@ export class Splitter {
     half.committed = replica.last;
     half.acknowledged = replica.last;
     half.isComplete = replica.isComplete;
-    half.keptMark = replica.keptMark;
+    half.keptMarks = replica.keptMarks;
     half.isReconciled = replica.isReconciled;
     half.readableFrom = replica.readableFrom;
     half.cutSequence = replica.last;

@@ -7,6 +7,7 @@
 
 import { compareKeys, type Entry } from '@piton/protocol';
 import type { ScanEntry } from '../engine/store.ts';
+import type { KeptMarks } from '../ranges/kept-marks.ts';
 
 /** What a page asks of the receiver. */
 export interface PageVerdict {
@@ -20,13 +21,19 @@ export class PageComparison {
   readonly verdict: PageVerdict = { wanted: [], taken: [] };
   readonly #entries: readonly Entry[];
   readonly #era: number;
+  readonly #marks: KeptMarks;
   readonly #base: number;
   #at = 0;
 
-  /** `era` and `base` of the copy: what is of the era and behind the base came live. */
-  constructor(entries: readonly Entry[], era: number, base: number) {
+  /** Era, marks and base of the copy: what is of the era and behind the base came live. */
+  constructor(
+    entries: readonly Entry[],
+    { era, keptMarks }: { readonly era: number; readonly keptMarks: KeptMarks },
+    base: number,
+  ) {
     this.#entries = entries;
     this.#era = era;
+    this.#marks = keptMarks;
     this.#base = base;
   }
 
@@ -60,8 +67,7 @@ export class PageComparison {
 
   #judge(entry: Entry, here: ScanEntry): void {
     const isSame = here.sequence === entry.version && here.epoch === entry.epoch;
-    // One above the mark is believed only when it came in this copy.
-    const isBelieved = entry.isThin === true || here.era >= this.#era;
+    const isBelieved = here.era >= this.#era || this.#marks.believes(here.era, here.sequence);
     if ((isSame && isBelieved) || this.#isLive(here)) this.#at++;
     else this.#need(entry);
   }

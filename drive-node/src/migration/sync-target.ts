@@ -33,6 +33,7 @@ import {
   StoreError,
 } from '../engine/store.ts';
 import type { HostingKeeper } from '../ranges/hosting-keeper.ts';
+import { NOTHING_KEPT } from '../ranges/kept-marks.ts';
 import type { RangeLocks } from '../ranges/range-locks.ts';
 import { Replica } from '../ranges/replica.ts';
 import type { Routes } from '../requests/routes.ts';
@@ -173,12 +174,13 @@ export class SyncTarget {
     const { store, locks, replace } = this.#parts;
     // An install that is under way holds on to the replica that would be replaced.
     if (locks.isBusy(old.id)) throw interrupted();
-    const kept = old.isComplete ? old.last : old.keptMark;
-    if (keptMark !== undefined && keptMark !== kept) throw interrupted();
+    // A complete copy is never begun anew under its record: it may have been told to be complete.
+    if (old.isComplete) throw interrupted();
+    if (keptMark !== undefined && keptMark !== old.keptMarks.top) throw interrupted();
     const isKept = keptMark !== undefined;
     const namespace = isKept ? old.namespace : store.createNamespace();
     const replica = new Replica(old.record, namespace, old.self, store.startEra());
-    replica.keptMark = keptMark;
+    if (isKept) replica.keptMarks = old.keptMarks;
     replica.cutSequence = old.cutSequence;
     replica.isComplete = false;
     replica.last = base;
@@ -215,13 +217,14 @@ export class SyncTarget {
   async #raiseMark(copy: Copy): Promise<void> {
     if (copy.isMarked) return;
     copy.isMarked = true;
-    copy.replica.keptMark = copy.base;
+    const { replica, base } = copy;
+    replica.keptMarks = replica.keptMarks.with(replica.era, base);
     await this.#persist(copy);
   }
 
   /** What was kept is damaged: the next copy begins with nothing. */
   async #distrust(copy: Copy): Promise<void> {
-    copy.replica.keptMark = undefined;
+    copy.replica.keptMarks = NOTHING_KEPT;
     this.#copies.delete(copy.replica);
     await this.#persist(copy);
   }
@@ -229,7 +232,7 @@ export class SyncTarget {
   async #comparePage(copy: Copy, page: CopyPage, entries: Entry[]): Promise<number[]> {
     const { replica, base } = copy;
     const end = page.next ?? replica.record.end;
-    const comparison = new PageComparison(entries, replica.era, base);
+    const comparison = new PageComparison(entries, replica, base);
     let last: LogPosition | undefined;
     let start = page.from;
     for (;;) {
@@ -333,10 +336,11 @@ export class SyncTarget {
       if (this.#copies.get(replica) !== copy) throw interrupted();
       this.#copies.delete(replica);
       replica.sessions.merge(sessions, clock.nowMs());
-      const changes = { isComplete: true, keptMark: undefined, baseSequence: base, sessions };
+      const kept = { isComplete: true, keptMarks: NOTHING_KEPT };
+      const changes = { ...kept, baseSequence: base, sessions };
       await keeper.put(replica, replica.record, changes);
       replica.isComplete = true;
-      replica.keptMark = undefined;
+      replica.keptMarks = NOTHING_KEPT;
     });
   }
 }

@@ -22,7 +22,7 @@ export class HostingKeeper {
       namespace: replica.namespace,
       era: replica.era,
       isComplete: replica.isComplete,
-      keptMark: replica.keptMark,
+      keptMarks: replica.keptMarks,
       baseSequence: replica.committed,
       sessions: this.#sessionsOf(replica),
       isGone: false,

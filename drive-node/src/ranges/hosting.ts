@@ -12,6 +12,7 @@ import {
   unpackValue,
 } from '@piton/protocol';
 import type { Namespace } from '../engine/store.ts';
+import { KeptMarks } from './kept-marks.ts';
 
 export interface Hosting {
   readonly record: RangeRecord;
@@ -20,8 +21,7 @@ export interface Hosting {
   readonly era: number;
   /** False while a copy to this drive is under way, and after it was taken out for being away. */
   readonly isComplete: boolean;
-  /** Of a copy that is not complete: see Replica. */
-  readonly keptMark: number | undefined;
+  readonly keptMarks: KeptMarks;
   /** Every write up to this sequence is in the copied or split data, not in log records. */
   readonly baseSequence: number;
   /** What was copied or split off: sessions whose records are not in this copy's log. */
@@ -59,7 +59,7 @@ export function encodeHosting(hosting: Hosting): Uint8Array {
     sessions,
     hosting.cutSequence ?? null,
     hosting.era,
-    hosting.keptMark ?? null,
+    hosting.keptMarks.list,
     hosting.mergedAt === undefined ? null : [hosting.mergedAt.left, hosting.mergedAt.right],
   ]);
 }
@@ -71,7 +71,7 @@ export function decodeHosting(bytes: Uint8Array): Hosting {
     throw new TypeError('hosting: expected format 1; this folder was written by another version');
   }
   const [, record, namespace, isComplete, baseSequence, isGone, sessions] = fields;
-  const [cutSequence, era, keptMark, mergedAt] = fields.slice(7);
+  const [cutSequence, era, keptMarks, mergedAt] = fields.slice(7);
   return {
     record: recordFromWire(record),
     namespace: namespace as Namespace,
@@ -81,7 +81,7 @@ export function decodeHosting(bytes: Uint8Array): Hosting {
     sessions: sessions instanceof Uint8Array ? Uint8Array.from(sessions) : NO_SESSIONS,
     cutSequence: typeof cutSequence === 'number' ? cutSequence : undefined,
     era: typeof era === 'number' ? era : 0,
-    keptMark: typeof keptMark === 'number' ? keptMark : undefined,
+    keptMarks: new KeptMarks(Array.isArray(keptMarks) ? keptMarks : []),
     mergedAt: Array.isArray(mergedAt) ? { left: mergedAt[0], right: mergedAt[1] } : undefined,
   };
 }

@@ -24,6 +24,7 @@ import type { Routes } from '../requests/routes.ts';
 import type { PeerLinks } from '../shell/host.ts';
 import { decodeHosting, stateName } from './hosting.ts';
 import type { HostingKeeper } from './hosting-keeper.ts';
+import { KeptMarks } from './kept-marks.ts';
 import type { RangeLocks } from './range-locks.ts';
 import { releaseWaiters } from './release.ts';
 import { LinkState, Replica } from './replica.ts';
@@ -184,10 +185,10 @@ export class Installer {
    * it had agreed with this member, or under a later epoch.
    */
   async #lapse(replica: Replica, record: RangeRecord): Promise<void> {
-    const keptMark = replica.last;
-    await this.#parts.keeper.put(replica, record, { isComplete: false, keptMark });
+    const keptMarks = KeptMarks.upTo(replica.last);
+    await this.#parts.keeper.put(replica, record, { isComplete: false, keptMarks });
     replica.isComplete = false;
-    replica.keptMark = keptMark;
+    replica.keptMarks = keptMarks;
     this.#forgetPending(replica);
   }
 

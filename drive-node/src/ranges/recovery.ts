@@ -115,7 +115,7 @@ export class RangeRecovery implements Owner {
   #rebuildOne(hosting: Hosting, self: Replica['self'], nowMs: number): Replica {
     const replica = new Replica(hosting.record, hosting.namespace, self, hosting.era);
     replica.isComplete = hosting.isComplete;
-    replica.keptMark = hosting.keptMark;
+    replica.keptMarks = hosting.keptMarks;
     replica.cutSequence = hosting.cutSequence;
     replica.mergedAt = hosting.mergedAt;
     replica.isReconciled = replica.role.successor === undefined;

@@ -8,6 +8,7 @@ import { type DriveId, type HistoryGap, isInside, type RangeRecord } from '@pito
 import type { Namespace } from '../engine/store.ts';
 import { newCounters, type RangeCounters } from './counters.ts';
 import type { MergedAt } from './hosting.ts';
+import { type KeptMarks, NOTHING_KEPT } from './kept-marks.ts';
 import { PendingWrites } from './pending.ts';
 import { type Role, roleOf } from './role.ts';
 import { SessionTable } from './sessions.ts';
@@ -57,12 +58,8 @@ export class Replica {
   readableFrom = 0;
   /** False when a registration did not name the range: it lives elsewhere now. */
   isListed = true;
-  /**
-   * Of a copy that is not complete, when it has data from before: a record of it with a version up to here
-   * is the same as one of the chain with the same key, version and epoch. It is never above what this copy
-   * had when it was complete, or what was on the device of the tail when a copy to here began.
-   */
-  keptMark: number | undefined;
+  /** Of a copy that is not complete: how far what it has from before may be believed. */
+  keptMarks: KeptMarks = NOTHING_KEPT;
   /** Of the right half of a split: the last sequence before the cut, whatever came since. */
   cutSequence: number | undefined;
   /** Of a range that two were merged into: where these stood. */
