@@ -1,9 +1,11 @@
-// Rows of a benchmark as an aligned table.
+// Rows of a benchmark as an aligned table. Lists in a row go to the file of results only.
 
-export type Row = Readonly<Record<string, string | number | boolean>>;
+export type Row = Readonly<Record<string, string | number | boolean | readonly object[]>>;
 
 export function formatTable(title: string, rows: readonly Row[]): string {
-  const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const scalars = (row: Row): string[] =>
+    Object.keys(row).filter((name) => !Array.isArray(row[name]));
+  const names = [...new Set(rows.flatMap(scalars))];
   const text = (row: Row, name: string): string => String(row[name] ?? '');
   const widths = names.map((name) =>
     rows.reduce((most, row) => Math.max(most, text(row, name).length), name.length),

@@ -10,7 +10,6 @@ export { parseCsvRanges } from './formats/csv-ranges.ts';
 export { parseDrives } from './formats/drives-json.ts';
 export { parseNdjsonRanges } from './formats/ndjson-ranges.ts';
 export {
-  driveLoads,
   formatPlan,
   type MoveJson,
   type PlacementJson,
@@ -31,6 +30,7 @@ export { keyFromText, keyToText } from './model/keys.ts';
 export { type RangeRow, type Ranges, rangesFrom } from './model/ranges.ts';
 export { formatBytes, formatRate, parseBytes, parseRate } from './model/units.ts';
 export { boundsFor } from './plan/bounds-for.ts';
+export { planLoads } from './plan/loads.ts';
 export { countEntries, plan } from './plan/plan.ts';
 export type {
   Objective,

@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadHighs } from '../src/coarse/highs.ts';
-import { formatPlan, type PlanJson } from '../src/formats/plan-json.ts';
+import { formatPlan, type PlanJson, planToJson } from '../src/formats/plan-json.ts';
 import { vectorInstance } from '../src/formats/vbp.ts';
 import { capraraToth, mommessin } from '../src/generate/literature.ts';
 import { perfectFit, ycsb } from '../src/generate/workloads.ts';
@@ -10,7 +10,7 @@ import { NoPlanError } from '../src/model/errors.ts';
 import { type Ranges, rangesFrom } from '../src/model/ranges.ts';
 import { plan } from '../src/plan/plan.ts';
 import { verifyPlan } from '../src/verify/verify.ts';
-import { driveList, jsonOf, rangesOf } from './support.ts';
+import { driveList, rangesOf } from './support.ts';
 
 const test = suite('plan');
 
@@ -31,7 +31,7 @@ test('fine ranges: as many drives as the bound, at most two index entries per dr
       const result = plan({ ranges, drives: paperDrives() }, { objective: 'balanced' });
       assert.is(result.drives.length, result.lower);
       assert.ok(result.entries <= 2 * result.drives.length, `${result.entries} entries`);
-      checked(jsonOf(result, ranges), ranges);
+      checked(planToJson(result, ranges), ranges);
     }
   }
 });
@@ -42,24 +42,24 @@ test('heavy ranges up to a quarter of a drive: feasible, near the bound, index s
   const result = plan({ ranges, drives: paperDrives() });
   assert.ok(result.drives.length <= result.lower + 1, `${result.drives.length} of ${result.lower}`);
   assert.ok(result.entries <= ranges.count * 0.05);
-  checked(jsonOf(result, ranges), ranges);
+  checked(planToJson(result, ranges), ranges);
 });
 
 test('perfect fit: at most one drive over a known optimum', () => {
   const ranges = rangesOf(perfectFit(40_000, 80, 3));
   const result = plan({ ranges, drives: paperDrives() });
   assert.ok(result.drives.length <= 81);
-  checked(jsonOf(result, ranges), ranges);
+  checked(planToJson(result, ranges), ranges);
 });
 
 test('the same input gives the same bytes', () => {
   const options = { ranges: 5000, drives: 20, seed: 4, cap: 0.2, fill: [0.9, 0.95] as const };
   const ranges = rangesOf(ycsb(options, true));
   const once = formatPlan(
-    jsonOf(plan({ ranges, drives: paperDrives() }, { steps: 40_000_000 }), ranges),
+    planToJson(plan({ ranges, drives: paperDrives() }, { steps: 40_000_000 }), ranges),
   );
   const again = formatPlan(
-    jsonOf(plan({ ranges, drives: paperDrives() }, { steps: 40_000_000 }), ranges),
+    planToJson(plan({ ranges, drives: paperDrives() }, { steps: 40_000_000 }), ranges),
   );
   assert.is(once, again);
 });
@@ -73,7 +73,7 @@ test('objectives: index saves entries, even levels the drives', () => {
   assert.ok(index.entries <= fewest.entries);
   assert.ok(index.curve.length > 3);
   const even = plan({ ranges, drives: driveList(25) }, { objective: 'even' });
-  const [, bandwidth] = jsonOf(even, ranges).utilisation;
+  const [, bandwidth] = planToJson(even, ranges).utilisation;
   assert.is(even.drives.length, 25);
   assert.ok(bandwidth!.max / bandwidth!.mean < 1.02);
 });
@@ -83,13 +83,15 @@ test('coarse instances: classes 8 and 10 and triplets are solved to proved optim
   for (const instance of [
     capraraToth(8, 50, 1),
     capraraToth(10, 51, 1),
+    capraraToth(10, 201, 10),
     mommessin('TF', 60, 3, 1),
+    mommessin('TC', 249, 2, 5),
   ]) {
     const { ranges, drives } = vectorInstance(instance.capacity, instance.demands);
     const result = plan({ ranges, drives }, { steps: 600_000_000 }, { solver });
     assert.is(result.drives.length, instance.optimum ?? 25, instance.name);
     assert.is(result.lower, result.drives.length);
-    checked(jsonOf(result, ranges), ranges, drives);
+    checked(planToJson(result, ranges), ranges, drives);
   }
 });
 
@@ -99,7 +101,7 @@ test('a certificate of column generation is proved again by the verifier, and a 
   const instance = capraraToth(6, 100, 1);
   const { ranges, drives } = vectorInstance(instance.capacity, instance.demands);
   const result = plan({ ranges, drives }, { steps: 300_000_000 }, { solver });
-  const json = jsonOf(result, ranges);
+  const json = planToJson(result, ranges);
   checked(json, ranges, drives);
   const at = json.bounds.findIndex((bound) => bound.proof.kind === 'prices');
   assert.ok(at >= 0);
@@ -165,7 +167,7 @@ test('groups stay together, pins are kept, headroom is kept free', () => {
   const ranges = rangesFrom(rows);
   const drives = driveList(12);
   const result = plan({ ranges, drives }, { headroom: [0.1, 0.2] });
-  const json = jsonOf(result, ranges);
+  const json = planToJson(result, ranges);
   checked(json, ranges, drives);
   const chain = result.chains[0]!;
   assert.is(result.drives[chain[120]!]!.id, 'd9');
@@ -177,7 +179,7 @@ test('the verifier finds what a plan was made to hide', () => {
   const ranges = rangesOf(
     ycsb({ ranges: 2000, drives: 6, seed: 9, cap: 0.05, fill: [0.9, 0.95] }, true),
   );
-  const json = jsonOf(plan({ ranges, drives: paperDrives() }, { steps: 40_000_000 }), ranges);
+  const json = planToJson(plan({ ranges, drives: paperDrives() }, { steps: 40_000_000 }), ranges);
   checked(json, ranges);
   const faultOf = (changed: PlanJson): string =>
     verifyPlan(changed, ranges, paperDrives()).faults.join('; ');

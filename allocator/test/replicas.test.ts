@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { planToJson } from '../src/formats/plan-json.ts';
 import { ycsb } from '../src/generate/workloads.ts';
 import { InfeasibleError } from '../src/model/errors.ts';
 import { plan } from '../src/plan/plan.ts';
@@ -7,7 +8,7 @@ import { apportion } from '../src/replicas/apportion.ts';
 import { partsOf, zoneShares } from '../src/replicas/zones.ts';
 import { surviveLosses } from '../src/report/survive.ts';
 import { verifyPlan } from '../src/verify/verify.ts';
-import { driveList, jsonOf, rangesOf } from './support.ts';
+import { driveList, rangesOf } from './support.ts';
 
 const test = suite('replicas');
 const ranges = rangesOf(
@@ -37,7 +38,7 @@ test('three replicas over 3, 5 and 12 uneven zones: feasible, apart, near the bo
   ]) {
     const drives = driveList(70, sizes);
     const result = plan({ ranges, drives }, { replicas: 3 });
-    assert.equal(verifyPlan(jsonOf(result, ranges), ranges, drives).faults, []);
+    assert.equal(verifyPlan(planToJson(result, ranges), ranges, drives).faults, []);
     assert.ok(
       result.drives.length <= result.lower + 1,
       `${sizes}: ${result.drives.length} over ${result.lower}`,
@@ -61,14 +62,14 @@ test('without zones replicas are on different drives', () => {
   for (const count of [63, 66]) {
     const drives = driveList(count);
     const result = plan({ ranges, drives }, { replicas: 3, objective: 'even' });
-    assert.equal(verifyPlan(jsonOf(result, ranges), ranges, drives).faults, []);
+    assert.equal(verifyPlan(planToJson(result, ranges), ranges, drives).faults, []);
   }
 });
 
 test('reads: all replicas sharing them need no more drives than the tail alone', () => {
   const drives = driveList(70, [24, 23, 23]);
   const result = plan({ ranges, drives }, { replicas: 3, reads: 'shared' });
-  assert.equal(verifyPlan(jsonOf(result, ranges), ranges, drives).faults, []);
+  assert.equal(verifyPlan(planToJson(result, ranges), ranges, drives).faults, []);
 });
 
 test('replica counts per range are kept', () => {

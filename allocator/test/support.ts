@@ -1,11 +1,8 @@
-// What several test files need: ranges from workloads, lists of drives, plans as files.
+// What several test files need: ranges from workloads, lists of drives.
 
-import { driveLoads, type PlanJson, planToJson } from '../src/formats/plan-json.ts';
 import type { Workload } from '../src/generate/workloads.ts';
 import type { DriveSet } from '../src/model/drives.ts';
 import { type Ranges, rangesFrom } from '../src/model/ranges.ts';
-import { demandOf } from '../src/plan/demand.ts';
-import type { Plan } from '../src/plan/types.ts';
 
 export function rangesOf(workload: Workload): Ranges {
   const key = (i: number): string => String(i).padStart(8, '0');
@@ -32,14 +29,4 @@ export function driveList(count: number, zoneSizes: readonly number[] = []): Dri
     state: 'ok' as const,
   }));
   return { resources: ['bytes', 'bandwidth_bps'], drives, types: [] };
-}
-
-export function jsonOf(result: Plan, ranges: Ranges): PlanJson {
-  const demand = demandOf(ranges, result.resources, result.reads, result.replicas);
-  const loads = driveLoads(result.drives.length, result.chains, (copy) =>
-    copy === result.chains.length - 1
-      ? demand.base.map((column, r) => column.map((value, i) => value + demand.tail[r]![i]!))
-      : demand.base,
-  );
-  return planToJson(result, ranges, { loads });
 }

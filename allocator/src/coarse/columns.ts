@@ -46,11 +46,11 @@ export class PatternPool {
 }
 
 /** Patterns of reduced cost for these prices: the best, and further ones over items not yet in any. */
-function newPatterns(items: Items, prices: Float64Array): number[][] {
+function newPatterns(items: Items, prices: Float64Array, budget: Budget): number[][] {
   const values = prices.slice();
   const patterns: number[][] = [];
   for (let round = 0; round < 24; round++) {
-    const priced = priceOut(items, values, 4000, PRICE_UNIT);
+    const priced = priceOut(items, values, 4000, PRICE_UNIT, budget);
     if (priced.patterns.length === 0) break;
     patterns.push(...priced.patterns.slice(0, 3));
     for (const i of priced.patterns[0]!) values[i] = 0;
@@ -78,8 +78,8 @@ export class ColumnGeneration {
   }
 
   /** Certifies a bound for these prices if the knapsack ends within the steps. */
-  #certify(prices: Float64Array, steps: number): number[][] {
-    const priced = priceOut(this.#items, prices, steps, PRICE_UNIT);
+  #certify(prices: Float64Array, steps: number, budget: Budget): number[][] {
+    const priced = priceOut(this.#items, prices, steps, PRICE_UNIT, budget);
     const total = prices.reduce((sum, value) => sum + value, 0);
     const drives = Math.ceil(total / priced.limit);
     if (drives > this.best.drives) {
@@ -97,12 +97,12 @@ export class ColumnGeneration {
       const { value, prices } = this.#model.relax();
       const fresh = prices.map((price) => Math.max(0, Math.floor(price * PRICE_UNIT)));
       const mixed = mixPrices(this.#calm, fresh);
-      const found = this.#certify(mixed, 300_000);
+      const found = this.#certify(mixed, 300_000, budget);
       if (this.best.drives >= goal || this.best.drives >= Math.ceil(value - 1e-6)) return;
-      let added = this.pool.add([...found, ...newPatterns(this.#items, fresh)]);
+      let added = this.pool.add([...found, ...newPatterns(this.#items, fresh, budget)]);
       if (added.length === 0) {
         // The smoothed prices found nothing new; the exact ones decide whether the relaxation has converged.
-        added = this.pool.add(this.#certify(fresh, 4_000_000));
+        added = this.pool.add(this.#certify(fresh, 4_000_000, budget));
         if (added.length === 0) return;
       }
       this.#model.addPatterns(added);

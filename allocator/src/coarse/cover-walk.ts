@@ -9,113 +9,149 @@ import type { Budget } from '../packing/budget.ts';
 import type { Random } from '../packing/random.ts';
 
 const REST_STEPS = 3;
-const WEIGHT_GAIN = 0.1;
+const WEIGHT_GAIN = 0.03;
+const NOISE = 0.5;
+
+/** Lists of numbers one behind the other: list k is at[from[k]] to at[from[k + 1]], excluded. */
+interface Lists {
+  readonly from: Int32Array;
+  readonly at: Int32Array;
+}
+
+function listsOf(lists: readonly (readonly number[])[]): Lists {
+  const from = new Int32Array(lists.length + 1);
+  lists.forEach((list, k) => {
+    from[k + 1] = from[k]! + list.length;
+  });
+  const at = new Int32Array(from[lists.length]!);
+  lists.forEach((list, k) => {
+    at.set(list, from[k]);
+  });
+  return { from, at };
+}
 
 class Walk {
-  readonly #patterns: readonly (readonly number[])[];
   readonly #random: Random;
-  readonly #patternsOf: number[][];
+  readonly #itemsOf: Lists;
+  readonly #patternsOf: Lists;
   readonly #coveredBy: Int32Array;
-  readonly #open: number[];
+  /** The first `#openCount` of these are the items that no chosen pattern covers. */
+  readonly #open: Int32Array;
   readonly #openAt: Int32Array;
+  #openCount: number;
   readonly #changedAt: Float64Array;
   readonly #weight: Float64Array;
+  /** Weight of a chosen pattern; its items gain none while it is chosen. */
+  readonly #chosenWeight: Float64Array;
+  /** Last question in which a chosen pattern was counted. */
+  readonly #countedAt: Float64Array;
+  #question = 0;
   #step = 0;
 
   constructor(itemCount: number, patterns: readonly (readonly number[])[], random: Random) {
-    this.#patterns = patterns;
     this.#random = random;
-    this.#patternsOf = Array.from({ length: itemCount }, () => []);
+    this.#itemsOf = listsOf(patterns);
+    const patternsOf: number[][] = Array.from({ length: itemCount }, () => []);
     patterns.forEach((pattern, p) => {
-      for (const i of pattern) this.#patternsOf[i]!.push(p);
+      for (const i of pattern) patternsOf[i]!.push(p);
     });
+    this.#patternsOf = listsOf(patternsOf);
     this.#coveredBy = new Int32Array(itemCount).fill(-1);
-    this.#open = Array.from({ length: itemCount }, (_, i) => i);
-    this.#openAt = Int32Array.from(this.#open);
+    this.#open = new Int32Array(itemCount).map((_, i) => i);
+    this.#openAt = this.#open.slice();
+    this.#openCount = itemCount;
     this.#weight = new Float64Array(itemCount).fill(1);
     this.#changedAt = new Float64Array(patterns.length).fill(-REST_STEPS);
+    this.#chosenWeight = new Float64Array(patterns.length);
+    this.#countedAt = new Float64Array(patterns.length);
   }
 
   get canCoverAll(): boolean {
-    return this.#patternsOf.every((list) => list.length > 0);
+    const { from } = this.#patternsOf;
+    return this.#openAt.every((_, i) => from[i + 1]! > from[i]!);
   }
 
   get isDone(): boolean {
-    return this.#open.length === 0;
+    return this.#openCount === 0;
   }
 
   #setOpen(i: number): void {
-    this.#openAt[i] = this.#open.length;
-    this.#open.push(i);
+    this.#openAt[i] = this.#openCount;
+    this.#open[this.#openCount++] = i;
   }
 
   #setCovered(i: number): void {
-    const at = this.#openAt[i]!;
-    const last = this.#open[this.#open.length - 1]!;
-    this.#open[at] = last;
-    this.#openAt[last] = at;
-    this.#open.pop();
-    this.#openAt[i] = -1;
+    const last = this.#open[--this.#openCount]!;
+    this.#open[this.#openAt[i]!] = last;
+    this.#openAt[last] = this.#openAt[i]!;
   }
 
   #remove(p: number): void {
-    for (const i of this.#patterns[p]!) {
-      this.#coveredBy[i] = -1;
-      this.#setOpen(i);
+    const { from, at } = this.#itemsOf;
+    for (let k = from[p]!; k < from[p + 1]!; k++) {
+      this.#coveredBy[at[k]!] = -1;
+      this.#setOpen(at[k]!);
     }
+    this.#changedAt[p] = this.#step;
+  }
+
+  #add(p: number): void {
+    const { from, at } = this.#itemsOf;
+    for (let k = from[p]!; k < from[p + 1]!; k++) {
+      const by = this.#coveredBy[at[k]!]!;
+      if (by >= 0) this.#remove(by);
+    }
+    let weight = 0;
+    for (let k = from[p]!; k < from[p + 1]!; k++) {
+      this.#coveredBy[at[k]!] = p;
+      this.#setCovered(at[k]!);
+      weight += this.#weight[at[k]!]!;
+    }
+    this.#chosenWeight[p] = weight;
     this.#changedAt[p] = this.#step;
   }
 
   /** Weight that would be uncovered, less the weight newly covered. */
   #cost(p: number): number {
-    const pattern = this.#patterns[p]!;
+    const { from, at } = this.#itemsOf;
+    this.#question++;
     let cost = 0;
-    for (let k = 0; k < pattern.length; k++) {
-      const i = pattern[k]!;
+    for (let k = from[p]!; k < from[p + 1]!; k++) {
+      const i = at[k]!;
       const by = this.#coveredBy[i]!;
       cost -= this.#weight[i]!;
-      if (by < 0) continue;
-      let isFirst = true;
-      for (let earlier = 0; earlier < k; earlier++) {
-        if (this.#coveredBy[pattern[earlier]!] === by) isFirst = false;
-      }
-      if (!isFirst) continue;
-      for (const other of this.#patterns[by]!) cost += this.#weight[other]!;
+      if (by < 0 || this.#countedAt[by] === this.#question) continue;
+      this.#countedAt[by] = this.#question;
+      cost += this.#chosenWeight[by]!;
     }
     return cost;
   }
 
+  /** Returns the patterns looked at. */
   step(): number {
     this.#step++;
-    const item = this.#open[this.#random.below(this.#open.length)]!;
-    const list = this.#patternsOf[item]!;
+    const item = this.#open[this.#random.below(this.#openCount)]!;
     this.#weight[item]! += WEIGHT_GAIN;
     const restCost = 3 * this.#weight[item]!;
+    const { from, at } = this.#patternsOf;
     let best = -1;
     let least = Number.POSITIVE_INFINITY;
-    for (const p of list) {
+    for (let k = from[item]!; k < from[item + 1]!; k++) {
+      const p = at[k]!;
       const rests = this.#step - this.#changedAt[p]! < REST_STEPS;
-      const noise = this.#random.float();
-      const cost = this.#cost(p) + noise * 0.5 + (rests ? restCost : 0);
+      const cost = this.#cost(p) + this.#random.float() * NOISE + (rests ? restCost : 0);
       if (cost < least) {
         best = p;
         least = cost;
       }
     }
-    for (const i of this.#patterns[best]!) {
-      const by = this.#coveredBy[i]!;
-      if (by >= 0) this.#remove(by);
-    }
-    for (const i of this.#patterns[best]!) {
-      this.#coveredBy[i] = best;
-      this.#setCovered(i);
-    }
-    this.#changedAt[best] = this.#step;
-    return list.length;
+    this.#add(best);
+    return from[item + 1]! - from[item]!;
   }
 
   chosen(): number[][] {
-    return [...new Set(this.#coveredBy)].map((p) => [...this.#patterns[p]!]);
+    const { from, at } = this.#itemsOf;
+    return [...new Set(this.#coveredBy)].map((p) => [...at.subarray(from[p]!, from[p + 1]!)]);
   }
 }
 

@@ -3,6 +3,7 @@
 // Items are ordered by value per combined share of capacity. The bound fills the combined room fractionally with what still
 // fits, along that order. Values are whole numbers, so a branch must promise one more. Exact when it ends within the step limit, and then it certifies prices: no drive is worth more.
 
+import type { Budget } from '../packing/budget.ts';
 import type { Items } from './items.ts';
 
 export interface Priced {
@@ -24,11 +25,13 @@ class Knapsack {
   readonly #chosen: number[] = [];
   readonly #found: { value: number; pattern: number[] }[] = [];
   readonly #worth: number;
+  readonly #budget: Budget;
 
-  constructor(items: Items, values: Float64Array, steps: number, worth: number) {
+  constructor(items: Items, values: Float64Array, steps: number, worth: number, budget: Budget) {
     this.#items = items;
     this.#steps = steps;
     this.#worth = worth;
+    this.#budget = budget;
     const { resources, share } = items;
     const size = new Float64Array(items.count);
     for (let i = 0; i < items.count; i++) {
@@ -87,7 +90,7 @@ class Knapsack {
     for (let k = from; k < this.#order.length; k++) {
       if (!this.#fits(k)) continue;
       this.#steps -= 1;
-      if (this.#steps < 0) return false;
+      if (this.#steps < 0 || ((this.#steps & 1023) === 0 && this.#budget.isOver)) return false;
       isMaximal = false;
       if (value + this.#bound(k) < this.best + 1) return true;
       this.#chosen.push(k);
@@ -114,7 +117,13 @@ class Knapsack {
   }
 }
 
-/** Patterns worth more than `worth`, best first, and the proven maximum. */
-export function priceOut(items: Items, values: Float64Array, steps: number, worth: number): Priced {
-  return new Knapsack(items, values, steps, worth).run();
+/** Patterns worth more than `worth`, best first, and the proven maximum. Ends early when the budget is over. */
+export function priceOut(
+  items: Items,
+  values: Float64Array,
+  steps: number,
+  worth: number,
+  budget: Budget,
+): Priced {
+  return new Knapsack(items, values, steps, worth, budget).run();
 }

@@ -2,7 +2,8 @@
 //
 // If m drives have only W of a resource to spare in all, no drive of such a packing wastes more than W. With large
 // ranges few patterns waste so little, and they can be listed: triplets that fill a drive exactly are a few thousand among
-// millions. Covering by those alone decides whether m drives suffice.
+// millions. Covering by those alone decides whether m drives suffice. It takes exactly m of them, which is one more resource without
+// waste: if no pattern has fewer than three items and there are three times as many items as drives, none has more.
 
 import type { Budget } from '../packing/budget.ts';
 import type { Items } from './items.ts';
@@ -78,5 +79,20 @@ export function listTightPatterns(
   // Worth a try only where a single drive may waste a few percent: otherwise the list explodes at once.
   if (waste.some((value, r) => value < 0 || value > items.capacity[r]! * 0.12)) return undefined;
   const lister = new Lister(items, waste, budget);
-  return lister.run() ? lister.patterns : undefined;
+  return lister.run() ? ofPossibleSize(lister.patterns, items.count, drives) : undefined;
+}
+
+/** Patterns that leave the other drives neither too few nor too many items for the smallest and largest patterns there are. */
+function ofPossibleSize(patterns: number[][], itemCount: number, drives: number): number[][] {
+  for (let list = patterns; ; ) {
+    const sizes = list.map((pattern) => pattern.length);
+    const fewest = sizes.reduce((least, size) => Math.min(least, size), itemCount);
+    const most = sizes.reduce((largest, size) => Math.max(largest, size), 0);
+    const possible = list.filter(
+      ({ length }) =>
+        length <= itemCount - (drives - 1) * fewest && length >= itemCount - (drives - 1) * most,
+    );
+    if (possible.length === list.length) return possible;
+    list = possible;
+  }
 }

@@ -1,9 +1,8 @@
 // piton-allocate plan
 
 import { loadHighs } from '../coarse/highs.ts';
-import { driveLoads, formatPlan, type PlanJson, planToJson } from '../formats/plan-json.ts';
+import { formatPlan, type PlanJson, planToJson } from '../formats/plan-json.ts';
 import { UsageError } from '../model/errors.ts';
-import { demandOf } from '../plan/demand.ts';
 import { plan } from '../plan/plan.ts';
 import type { Objective, Plan, PlanTools } from '../plan/types.ts';
 import { plotPage, plotSvg } from '../plot/plot.ts';
@@ -68,31 +67,6 @@ export async function toolsFor(
   };
 }
 
-/** The plan as JSON, with loads taken anew from the ranges. */
-export function describe(
-  result: Plan,
-  inputs: Inputs,
-  extras: Pick<PlanJson, 'moves'> = {},
-): PlanJson {
-  const { ranges } = inputs;
-  const demand = demandOf(ranges, result.resources, result.reads, result.replicas);
-  const loads = driveLoads(result.drives.length, result.chains, (copy) => {
-    if (ranges.replicas === undefined) {
-      const isTail = copy === result.chains.length - 1;
-      return isTail
-        ? demand.base.map((column, r) => column.map((v, i) => v + demand.tail[r]![i]!))
-        : demand.base;
-    }
-    return demand.base.map((column, r) =>
-      column.map((v, i) => {
-        const isTail = copy === (ranges.replicas![i] || result.replicas) - 1;
-        return v + (isTail ? demand.tail[r]![i]! : 0);
-      }),
-    );
-  });
-  return planToJson(result, ranges, { loads, sha256: inputs.sha256, ...extras });
-}
-
 export function writeIndex(path: string, json: PlanJson): void {
   const quote = (text: string): string =>
     /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
@@ -140,7 +114,7 @@ export async function runPlan(context: Context): Promise<number> {
   const { headroom, replicas, reads } = inputs;
   const result = plan(inputs, { ...options, headroom, replicas, reads }, tools);
   progress.end();
-  const json = describe(result, inputs);
+  const json = planToJson(result, inputs.ranges, { sha256: inputs.sha256 });
   const output = textOf(values, 'output');
   const text = output !== undefined || values['json'] === true ? formatPlan(json) : '';
   if (output !== undefined) writeText(output, text);

@@ -1,6 +1,12 @@
 // piton-allocate replan
 
-import { formatPlan, type MoveJson, type PlanJson, parsePlan } from '../formats/plan-json.ts';
+import {
+  formatPlan,
+  type MoveJson,
+  type PlanJson,
+  parsePlan,
+  planToJson,
+} from '../formats/plan-json.ts';
 import { InputError, UsageError } from '../model/errors.ts';
 import { compareKeys, keyFromText } from '../model/keys.ts';
 import type { Ranges } from '../model/ranges.ts';
@@ -18,7 +24,6 @@ import {
   type Values,
   wholeNumber,
 } from './options.ts';
-import { describe } from './plan-command.ts';
 
 const OPTIONS = {
   ...INPUT_OPTIONS,
@@ -215,7 +220,10 @@ export function runReplan(context: Context): number {
   const { headroom, replicas, reads } = inputs;
   const result = replan(inputs, current, { ...options, headroom, replicas, reads });
   const moves = movesToJson(result, inputs.ranges);
-  const json = describe(planFromReplan(result, inputs), inputs, { moves });
+  const json = planToJson(planFromReplan(result, inputs), inputs.ranges, {
+    sha256: inputs.sha256,
+    moves,
+  });
   const output = textOf(values, 'output');
   if (output !== undefined) writeText(output, formatPlan(json));
   const movesPath = textOf(values, 'moves');

@@ -7,6 +7,7 @@ import type { Bound } from '../bounds/bound.ts';
 import { InputError } from '../model/errors.ts';
 import { keyFromText } from '../model/keys.ts';
 import type { Ranges } from '../model/ranges.ts';
+import { planLoads } from '../plan/loads.ts';
 import type { CurvePoint, Plan } from '../plan/types.ts';
 
 export interface PlacementJson {
@@ -115,30 +116,15 @@ function round(value: number): number {
   return Number(value.toFixed(6));
 }
 
-/** Loads per drive as doubles; exact as long as a drive's load is below 2^53. */
-export function driveLoads(
-  driveCount: number,
-  chains: readonly Int32Array[],
-  columns: (copy: number) => readonly Float64Array[],
-): Float64Array[] {
-  const loads = columns(0).map(() => new Float64Array(driveCount));
-  chains.forEach((chain, j) => {
-    columns(j).forEach((column, r) => {
-      const load = loads[r]!;
-      for (let i = 0; i < chain.length; i++) if (chain[i]! >= 0) load[chain[i]!]! += column[i]!;
-    });
-  });
-  return loads;
-}
-
 export interface PlanJsonExtras {
   readonly sha256?: string;
   readonly moves?: readonly MoveJson[];
-  /** Loads per drive, loads[r][d]. */
-  readonly loads: readonly Float64Array[];
+  /** Loads per drive, loads[r][d]; summed from the ranges when absent. */
+  readonly loads?: readonly Float64Array[];
 }
 
-export function planToJson(plan: Plan, ranges: Ranges, extras: PlanJsonExtras): PlanJson {
+export function planToJson(plan: Plan, ranges: Ranges, extras: PlanJsonExtras = {}): PlanJson {
+  const loads = extras.loads ?? planLoads(plan, ranges);
   const runs = placementRuns(ranges.joins, plan.chains);
   const entriesOf = new Int32Array(plan.drives.length);
   const placements = runs.map((run) => {
@@ -156,7 +142,7 @@ export function planToJson(plan: Plan, ranges: Ranges, extras: PlanJsonExtras): 
   });
   const used = plan.drives.length;
   const fill = (r: number): Float64Array =>
-    extras.loads[r]!.map((load, d) => load / plan.drives[d]!.usable[r]!);
+    loads[r]!.map((load, d) => load / plan.drives[d]!.usable[r]!);
   return {
     format: 'allocator-plan/1',
     objective: plan.objective,
@@ -188,7 +174,7 @@ export function planToJson(plan: Plan, ranges: Ranges, extras: PlanJsonExtras): 
       zone: drive.zone,
       capacity: drive.capacity,
       usable: drive.usable,
-      used: extras.loads.map((load) => load[d]!),
+      used: loads.map((load) => load[d]!),
       entries: entriesOf[d]!,
     })),
     unplaced: plan.unplaced.map(({ range, reason, remedy }) => ({
