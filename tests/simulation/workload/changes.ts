@@ -1,4 +1,5 @@
-// What an operator does to the cluster while it works: cuts ranges, moves copies, empties drives, adds drives.
+// What an operator does to the cluster while it works: cuts and joins ranges, moves copies, empties drives, adds
+// drives.
 // Each operation may fail, and may be refused; what it must not do is harm a key, or stay half done for ever.
 
 import type { DriveView, RangeView } from '@piton/metaserver';
@@ -18,6 +19,7 @@ export interface ChangesPlan {
 export const CHANGE_KINDS = [
   'split',
   'move',
+  'merge',
   'drain',
   'cancel-drain',
   'join',
@@ -27,7 +29,7 @@ export const CHANGE_KINDS = [
 export type ChangeKind = (typeof CHANGE_KINDS)[number];
 
 /** Cuts and moves are what happens most. */
-const OFTEN: readonly ChangeKind[] = ['split', 'move', 'move'];
+const OFTEN: readonly ChangeKind[] = ['split', 'move', 'move', 'merge'];
 
 /** The cluster as it was when the change was thought of. */
 interface Picture {
@@ -100,6 +102,8 @@ export class Changes {
         return this.#split(picture);
       case 'move':
         return this.#move(picture);
+      case 'merge':
+        return admin.merge(picture.keyspace, Buffer.from(this.#pick(this.#keys.all)));
       case 'drain':
         return this.#drain();
       case 'cancel-drain':
