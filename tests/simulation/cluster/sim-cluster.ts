@@ -69,7 +69,7 @@ export class SimCluster {
   /** A drive is gone for ever, with its disk. */
   lose(name: string): void {
     const drive = this.drive(name);
-    drive.crash(true);
+    drive.lose();
     this.#drives.splice(this.#drives.indexOf(drive), 1);
   }
 

@@ -49,6 +49,7 @@ export class SimDrive {
   readonly #log: LogBook;
   #state: DriveState = DriveState.down;
   #life = 0;
+  #isLost = false;
   #cutsPowerInWrite = false;
   #drive: Drive | undefined;
   #store: Store | undefined;
@@ -80,7 +81,7 @@ export class SimDrive {
 
   /** Begins a life. What fails at the start is tried again, as whoever runs a drive would do. */
   start(): void {
-    if (this.#state !== DriveState.down) return;
+    if (this.#state !== DriveState.down || this.#isLost) return;
     this.#state = DriveState.starting;
     const life = ++this.#life;
     this.#run(life).catch((error: unknown) => {
@@ -103,6 +104,12 @@ export class SimDrive {
     else this.disk.processCrash();
     this.#world.crash(this.name, { isPowerCut });
     this.#log.note(this.name, isPowerCut ? '--- power cut' : '--- killed');
+  }
+
+  /** Gone for ever, with its disk: whoever still wants to start it cannot. */
+  lose(): void {
+    this.#isLost = true;
+    this.crash(true);
   }
 
   /** The power goes while the next write is under way; nothing happens when none comes in this life. */
