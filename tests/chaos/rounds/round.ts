@@ -7,7 +7,7 @@ import { RecordedClient } from '../../simulation/workload/recorded-client.ts';
 import { runWorker } from '../../simulation/workload/worker.ts';
 import { checkHistory, type Violation } from '../../src/linearizability/check-history.ts';
 import { describeOperations } from '../../src/linearizability/describe.ts';
-import { HistoryRecorder } from '../../src/linearizability/history.ts';
+import { HistoryRecorder, type Operation } from '../../src/linearizability/history.ts';
 import type { ChaosCluster } from '../cluster/chaos-cluster.ts';
 import { probe, type Wait } from './probes.ts';
 
@@ -173,7 +173,7 @@ class Round {
     const { violations } = checkHistory(operations, { stepsMax: STEPS_MAX });
     const unknown = operations.filter(({ outcome }) => outcome.kind === 'unknown').length;
     const refused = operations.filter(({ outcome }) => outcome.kind === 'none').length;
-    const texts = violations.map((violation) => describe(violation));
+    const texts = violations.map((violation) => describe(violation, operations));
     return {
       operations: operations.length,
       unknown,
@@ -189,8 +189,11 @@ function ignoreOver(error: unknown): void {
   if (!(error instanceof RoundOverError)) throw error;
 }
 
-function describe({ key, what, involved }: Violation): string {
-  return [`key ${key}: ${what}`, ...describeOperations(involved.slice(0, 20))].join('\n    ');
+/** With everything that happened to the key: there is no second look. */
+function describe({ key, what, involved }: Violation, operations: readonly Operation[]): string {
+  const marked = new Set(involved.map(({ id }) => id));
+  const own = operations.filter((operation) => operation.key === key);
+  return `key ${key}: ${what}\n${describeOperations(own, marked)}`;
 }
 
 export function runRound(options: RoundOptions): Promise<RoundResult> {
