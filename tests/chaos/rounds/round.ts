@@ -41,6 +41,8 @@ const COUNTER_KEYS = 8;
 const PROBES = 8;
 const THINK_MS = 60;
 const LAST_MS = 60_000;
+const CONNECTS_MAX = 60;
+const CONNECT_PAUSE_MS = 500;
 const STEPS_MAX = 3_000_000;
 const GIVEN_UP: ReadonlySet<string> = new Set(['KV_TIMEOUT', 'KV_ABORTED']);
 
@@ -81,14 +83,10 @@ class Round {
 
   async #connect(number: number): Promise<void> {
     const { chaos, nowMs, isOrdered } = this.#options;
-    const kv = await KVClient.connect({
-      metadata: [chaos.cluster.metaAddress],
-      keyspace: 'default',
-      timeoutMs: LAST_MS,
-    });
+    const kv = await connect(chaos.cluster.metaAddress);
     this.#clients.push(
       new RecordedClient({
-        kv: kv as KVClient<unknown>,
+        kv,
         session: `client-${number}`,
         history: this.#history,
         nowMs,
@@ -182,6 +180,22 @@ class Round {
       violations: [...texts, ...this.#complaints],
       waits,
     };
+  }
+}
+
+/** The metadata server may be away for a while: its faults have begun. */
+async function connect(address: string): Promise<KVClient<unknown>> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await KVClient.connect<unknown>({
+        metadata: [address],
+        keyspace: 'default',
+        timeoutMs: LAST_MS,
+      });
+    } catch (error) {
+      if (attempt === CONNECTS_MAX) throw error;
+      await new Promise((resolve) => setTimeout(resolve, CONNECT_PAUSE_MS));
+    }
   }
 }
 
