@@ -31,7 +31,7 @@ import { Compactor } from './upkeep/compactor.ts';
 import { DropSweeper } from './upkeep/drop-sweeper.ts';
 import { Verifier } from './upkeep/verifier.ts';
 
-/** Part of the memory for cached data that large values may take. */
+/** What large values may take in addition, when there are any, as a part of the memory for blocks. */
 const LARGE_VALUES_SHARE = 1 / 3;
 
 export type ProgressListener = (failure?: StoreError) => void;
@@ -97,9 +97,8 @@ export interface StoreParts extends StoreCore {
 
 export function makeCore(options: CoreOptions): StoreCore {
   const { clock, disk, segments, facts, hashes, keyIndex, folder } = options;
-  const valuesBytes = Math.floor(options.cacheBytes * LARGE_VALUES_SHARE);
-  const cache = new BlockCache(options.cacheBytes - valuesBytes, segments.segmentBytes);
-  const values = new ValueCache(valuesBytes);
+  const cache = new BlockCache(options.cacheBytes, segments.segmentBytes);
+  const values = new ValueCache(Math.floor(options.cacheBytes * LARGE_VALUES_SHARE));
   const loader = options.openBlockLoader(cache.arena);
   const reader = new ColdReader(clock, cache, loader);
   const source = new RecordSource(disk, segments, cache, values, reader);

@@ -110,7 +110,10 @@ function makeCommand(): Command {
     )
     .option('--zone <name>', 'place that fails as one: copies of a range go to different zones')
     .addOption(
-      sizeOption('--cache <size>', 'memory for records').default(DEFAULT_CACHE_BYTES, '64MB'),
+      sizeOption(
+        '--cache <size>',
+        'memory for records; values from 16 KiB may take a third more',
+      ).default(DEFAULT_CACHE_BYTES, '64MB'),
     )
     .addOption(
       new Option(
