@@ -55,18 +55,16 @@ class PitonSubject implements Subject {
   }
 
   async get(arena: KeyArena, numbers: Uint32Array): Promise<void> {
-    let cold: Promise<void>[] = [];
+    const cold = new ColdReads();
     let count = 0;
     for (const number of numbers) {
       const found = this.#store.get(this.#namespace, arena.key(number));
-      if (found instanceof Promise) cold.push(found.then(checkFound));
+      if (found instanceof Promise) cold.add(found);
       else checkFound(found);
-      if (cold.length >= COLD_READS_MAX) {
-        await Promise.all(cold);
-        cold = [];
-      } else if (++count % BATCH === 0) await nextTurn();
+      if (cold.count >= COLD_READS_MAX) await cold.fewerThan(COLD_READS_MAX / 2);
+      else if (++count % BATCH === 0) await nextTurn();
     }
-    await Promise.all(cold);
+    await cold.fewerThan(1);
   }
 
   statistics(): SubjectStatistics {
@@ -110,6 +108,43 @@ class PitonSubject implements Subject {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
+  }
+}
+
+/** Reads that wait for the device: a number of them at a time, as a drive has them of its clients. */
+class ColdReads {
+  count = 0;
+  #failure: unknown;
+  #limit = 0;
+  #wake: (() => void) | undefined;
+
+  add(read: Promise<{ readonly value: Uint8Array } | undefined>): void {
+    this.count++;
+    read.then(checkFound).then(
+      () => this.#end(),
+      (error: unknown) => {
+        this.#failure ??= error;
+        this.#end();
+      },
+    );
+  }
+
+  /** Settles when fewer than `limit` are waiting. Rejects with what went wrong so far. */
+  async fewerThan(limit: number): Promise<void> {
+    if (this.count >= limit) {
+      this.#limit = limit;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #end(): void {
+    this.count--;
+    if (this.count >= this.#limit) return;
+    this.#wake?.();
+    this.#wake = undefined;
   }
 }
 

@@ -336,28 +336,46 @@ export class LogStore implements Store {
     key: Uint8Array,
     mayMend: boolean,
   ): Promise<StoredRecord | undefined> {
-    const { index } = this.#parts;
+    const { index, source } = this.#parts;
+    const { coldPlace, coldSweeps } = index;
     return new Promise((resolve, reject) => {
-      const fail = (error: StoreError): void => {
-        if (mayMend) this.#mend(namespace, key, error).then(resolve, reject);
-        else reject(error);
-      };
-      let result: Lookup = Lookup.cold;
-      this.#retry(
-        () => {
-          result = index.lookUp(namespace, key);
-          return result === Lookup.cold;
-        },
-        () => {
-          if (result === Lookup.damaged) fail(damagedRecord());
-          else resolve(result === Lookup.found ? this.#found() : undefined);
-        },
-        fail,
-      );
+      // Nearly always what was missing is there now, and is the answer.
+      source.fetch((isThere) => {
+        const isAnswer =
+          isThere && !this.#isClosed && index.isAnswer(coldPlace, coldSweeps, namespace, key);
+        if (isAnswer) {
+          resolve(this.#found());
+          return;
+        }
+        this.#lookUpAgain(namespace, key, resolve, (error) => {
+          if (mayMend) this.#mend(namespace, key, error).then(resolve, reject);
+          else reject(error);
+        });
+      });
     });
   }
 
-  /** Fetches what `isCold` last missed and asks it again, until it is satisfied or hopeless. */
+  #lookUpAgain(
+    namespace: Namespace,
+    key: Uint8Array,
+    resolve: (found: StoredRecord | undefined) => void,
+    reject: (error: StoreError) => void,
+  ): void {
+    let result: Lookup = Lookup.cold;
+    this.#retry(
+      () => {
+        result = this.#parts.index.lookUp(namespace, key);
+        return result === Lookup.cold;
+      },
+      () => {
+        if (result === Lookup.damaged) reject(damagedRecord());
+        else resolve(result === Lookup.found ? this.#found() : undefined);
+      },
+      reject,
+    );
+  }
+
+  /** Asks until `isCold` is satisfied or hopeless, and fetches what it missed in between. */
   #retry(isCold: () => boolean, done: () => void, reject: (error: StoreError) => void): void {
     let attempts = 0;
     let failures = 0;
@@ -369,7 +387,7 @@ export class LogStore implements Store {
       else if (!isHopeless) this.#parts.source.fetch(again);
       else reject(new StoreError('checksum', 'the device does not give the record'));
     };
-    this.#parts.source.fetch(again);
+    again(true);
   }
 
   #loadPlace(place: Place): LoadResult {

@@ -40,6 +40,16 @@ export class BlockCache {
     this.#blocksPerSegment = Math.ceil(segmentBytes / BLOCK_BYTES);
   }
 
+  /** How many blocks there is room for. */
+  get blocks(): number {
+    return this.#sets * WAYS;
+  }
+
+  /** One number for each block of the log that can be in memory. */
+  #keyOf(segment: Segment, number: number): number {
+    return segment.slot * this.#blocksPerSegment + number;
+  }
+
   /** How many reads may be under way without pushing out what the others wait for. */
   get readsMax(): number {
     return Math.max(2, this.#sets >>> 1);
@@ -51,7 +61,7 @@ export class BlockCache {
 
   /** Arena block that holds the bytes of `number` up to `validBytes` of it, or -1. */
   find(segment: Segment, number: number, validBytes: number): number {
-    const block = this.#locate(segment.slot * this.#blocksPerSegment + number);
+    const block = this.#locate(this.#keyOf(segment, number));
     if (block < 0) return -1;
     const notes = this.#notes(block);
     if ((notes & READY) === 0 || (notes & VALID_BYTES) < validBytes) return -1;
@@ -82,12 +92,18 @@ export class BlockCache {
 
   /** Reserves an arena block for a load; -1 when the whole set is being loaded. */
   beginLoad(segment: Segment, number: number): number {
-    const key = segment.slot * this.#blocksPerSegment + number;
+    const key = this.#keyOf(segment, number);
     const held = this.#locate(key);
     if (held >= 0 && (this.#notes(held) & LOADING) !== 0) return -1;
     const block = held >= 0 ? held : this.#take(key);
     if (block >= 0) this.#setNotes(block, LOADING);
     return block;
+  }
+
+  /** The arena block into which this block of the log is being loaded, or -1. */
+  loadingInto(segment: Segment, number: number): number {
+    const block = this.#locate(this.#keyOf(segment, number));
+    return block >= 0 && (this.#notes(block) & LOADING) !== 0 ? block : -1;
   }
 
   /** A load is done: `bytes` are there. Negative: it failed. */
@@ -135,7 +151,7 @@ export class BlockCache {
   }
 
   #addPiece(segment: Segment, number: number, inner: number, piece: Uint8Array): void {
-    const key = segment.slot * this.#blocksPerSegment + number;
+    const key = this.#keyOf(segment, number);
     let block = this.#locate(key);
     if (block >= 0 && (this.#notes(block) & LOADING) !== 0) return;
     if (block < 0) {

@@ -1,6 +1,6 @@
 // Gathers the cold reads of one turn and has them done together.
 //
-// Whoever misses a block leaves a callback; several who miss the same block share one read. The
+// Whoever misses a block leaves a callback; who misses a block that is being read shares that read. The
 // callbacks run in the turn in which the block arrived, so what they find cannot be evicted before
 // they look. Outstanding reads are bounded: above the limit they wait here in line.
 
@@ -13,11 +13,42 @@ import type { BlockLoader, BlockRequest } from './block-loader.ts';
 const BATCH_BLOCKS_MAX = 256;
 const BATCHES_MAX = 2;
 
-interface Want {
+export type Callback = (isThere: boolean) => void;
+
+/** One block that is wanted; once it has a place in the arena it is the request for it. */
+class Want implements BlockRequest {
   readonly segment: Segment;
   readonly number: number;
-  readonly callbacks: ((isThere: boolean) => void)[];
-  block: number;
+  readonly first: Callback;
+  /** Who came later. */
+  others: Callback[] | undefined = undefined;
+  block = -1;
+  bytes = 0;
+
+  constructor(segment: Segment, number: number, first: Callback) {
+    this.segment = segment;
+    this.number = number;
+    this.first = first;
+  }
+
+  get offset(): number {
+    return this.number * BLOCK_BYTES;
+  }
+
+  get target(): number {
+    return this.block * BLOCK_BYTES;
+  }
+
+  join(callback: Callback): void {
+    if (this.others === undefined) this.others = [callback];
+    else this.others.push(callback);
+  }
+
+  settle(isThere: boolean): void {
+    this.first(isThere);
+    if (this.others === undefined) return;
+    for (const callback of this.others) callback(isThere);
+  }
 }
 
 export class ColdReader {
@@ -25,7 +56,8 @@ export class ColdReader {
   readonly #cache: BlockCache;
   readonly #loader: BlockLoader;
   readonly #batchBlocks: number;
-  readonly #wants = new Map<Segment, Map<number, Want>>();
+  /** What is being loaded, by its place in the arena. */
+  readonly #loading: (Want | undefined)[];
   #line: Want[] = [];
   #batches = 0;
   #isScheduled = false;
@@ -35,6 +67,7 @@ export class ColdReader {
     this.#clock = clock;
     this.#cache = cache;
     this.#loader = loader;
+    this.#loading = new Array<Want | undefined>(cache.blocks).fill(undefined);
     this.#batchBlocks = Math.min(BATCH_BLOCKS_MAX, 4 * cache.readsMax);
   }
 
@@ -44,20 +77,8 @@ export class ColdReader {
   }
 
   /** Calls back when the block is in the cache, or could not be read. */
-  want(segment: Segment, number: number, callback: (isThere: boolean) => void): void {
-    let bySegment = this.#wants.get(segment);
-    if (bySegment === undefined) {
-      bySegment = new Map();
-      this.#wants.set(segment, bySegment);
-    }
-    const known = bySegment.get(number);
-    if (known !== undefined) {
-      known.callbacks.push(callback);
-      return;
-    }
-    const want: Want = { segment, number, callbacks: [callback], block: -1 };
-    bySegment.set(number, want);
-    this.#line.push(want);
+  want(segment: Segment, number: number, callback: Callback): void {
+    this.#line.push(new Want(segment, number, callback));
     this.#schedule();
   }
 
@@ -74,45 +95,44 @@ export class ColdReader {
     if (this.#line.length === 0 || this.#batches >= BATCHES_MAX) return;
     const batch = this.#line.splice(0, this.#batchBlocks);
     const loading: Want[] = [];
-    for (const want of batch) {
-      want.block = this.#cache.beginLoad(want.segment, want.number);
-      if (want.block < 0) this.#line.push(want);
-      else loading.push(want);
-    }
+    for (const want of batch) if (this.#begin(want)) loading.push(want);
     if (loading.length === 0) return;
     this.#batches++;
     this.readCount += loading.length;
-    void this.#loader.load(loading.map(requestOf)).then((counts) => this.#end(loading, counts));
+    void this.#loader.load(loading).then((counts) => this.#end(loading, counts));
     if (this.#line.length > 0) this.#schedule();
+  }
+
+  /** False: it waits for another's load of the same block, or for a place. */
+  #begin(want: Want): boolean {
+    const block = this.#cache.beginLoad(want.segment, want.number);
+    if (block >= 0) {
+      want.block = block;
+      want.bytes = bytesOf(want);
+      this.#loading[block] = want;
+      return true;
+    }
+    const other = this.#loading[this.#cache.loadingInto(want.segment, want.number)];
+    if (other === undefined) this.#line.push(want);
+    else other.join(want.first);
+    return false;
   }
 
   #end(batch: readonly Want[], counts: ArrayLike<number>): void {
     this.#batches--;
-    batch.forEach((want, position) => {
-      this.#forget(want);
-      this.#cache.endLoad(want.block, counts[position] ?? -1);
-    });
-    batch.forEach((want, position) => {
-      const isThere = (counts[position] ?? -1) >= 0;
-      for (const callback of want.callbacks) callback(isThere);
-    });
+    for (let at = 0; at < batch.length; at++) {
+      const want = batch[at] as Want;
+      this.#loading[want.block] = undefined;
+      this.#cache.endLoad(want.block, counts[at] ?? -1);
+    }
+    for (let at = 0; at < batch.length; at++) {
+      (batch[at] as Want).settle((counts[at] ?? -1) >= 0);
+    }
     if (this.#line.length > 0) this.#schedule();
-  }
-
-  #forget(want: Want): void {
-    const bySegment = this.#wants.get(want.segment);
-    bySegment?.delete(want.number);
-    if (bySegment?.size === 0) this.#wants.delete(want.segment);
   }
 }
 
 /** Behind what is written may lie zeros that are written over while the block is read. */
-function requestOf(want: Want): BlockRequest {
-  const offset = want.number * BLOCK_BYTES;
-  return {
-    segment: want.segment,
-    offset,
-    bytes: Math.max(0, Math.min(BLOCK_BYTES, want.segment.writtenBytes - offset)),
-    target: want.block * BLOCK_BYTES,
-  };
+function bytesOf({ segment, offset }: Want): number {
+  return Math.max(0, Math.min(BLOCK_BYTES, segment.writtenBytes - offset));
 }

@@ -21,7 +21,10 @@ class ReaderThread {
     const counts = new Int32Array(blocks.length / BLOCK_NUMBERS);
     for (let block = 0; block < counts.length; block++) {
       const at = block * BLOCK_NUMBERS;
-      counts[block] = this.#read(blocks.subarray(at, at + BLOCK_NUMBERS));
+      const segment = blocks[at] as number;
+      const offset = blocks[at + 1] as number;
+      const bytes = blocks[at + 2] as number;
+      counts[block] = this.#read(segment, offset, bytes, blocks[at + 3] as number);
     }
     return counts;
   }
@@ -36,8 +39,7 @@ class ReaderThread {
     this.#files.delete(segment);
   }
 
-  #read(block: Float64Array): number {
-    const [segment, offset, bytes, target] = block as unknown as [number, number, number, number];
+  #read(segment: number, offset: number, bytes: number, target: number): number {
     const file = this.#files.get(segment);
     if (file === undefined) return -1;
     try {

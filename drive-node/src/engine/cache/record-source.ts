@@ -149,6 +149,10 @@ export class RecordSource {
 
   #fetchBlocks(segment: Segment, callback: (isThere: boolean) => void): void {
     const first = this.#missingBlock;
+    if (first === this.#missingBlockLast) {
+      this.#reader.want(segment, first, callback);
+      return;
+    }
     let waiting = this.#missingBlockLast - first + 1;
     let isThere = true;
     const one = (came: boolean): void => {

@@ -28,11 +28,15 @@ export class ThreadBlockLoader implements BlockLoader {
   load(requests: readonly BlockRequest[]): Promise<Int32Array> {
     if (this.#isClosed) return Promise.resolve(new Int32Array(requests.length).fill(-1));
     const blocks = new Float64Array(requests.length * BLOCK_NUMBERS);
-    requests.forEach((request, position) => {
+    for (let position = 0; position < requests.length; position++) {
+      const request = requests[position] as BlockRequest;
       this.#introduce(request.segment);
-      const { segment, offset, bytes, target } = request;
-      blocks.set([segment.number, offset, bytes, target], position * BLOCK_NUMBERS);
-    });
+      const at = position * BLOCK_NUMBERS;
+      blocks[at] = request.segment.number;
+      blocks[at + 1] = request.offset;
+      blocks[at + 2] = request.bytes;
+      blocks[at + 3] = request.target;
+    }
     const batch = this.#batchNext++;
     this.#post({ kind: 'load', batch, blocks }, [blocks.buffer as ArrayBuffer]);
     return new Promise((resolve) => this.#pending.set(batch, resolve));

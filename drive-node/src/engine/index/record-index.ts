@@ -41,6 +41,9 @@ export class RecordIndex {
   readonly hasher: KeyHasher;
   /** The record that the last `lookUp` found. */
   readonly view: RecordView = new RecordView();
+  /** The candidate that the last `lookUp` which answered `cold` would have to see. */
+  coldPlace = 0;
+  coldSweeps = 0;
   readonly #segments: SegmentTable;
   readonly #source: RecordSource;
   readonly #facts: StoreFacts;
@@ -86,8 +89,13 @@ export class RecordIndex {
     hasher.hash(namespace, key, 0, key.length);
     const candidates = hashes.find(hasher.high, hasher.low);
     for (let number = 0; number < candidates; number++) {
-      const result = this.#source.load(hashes.candidate(number), view);
-      if (result === LoadResult.cold) return Lookup.cold;
+      const place = hashes.candidate(number);
+      const result = this.#source.load(place, view);
+      if (result === LoadResult.cold) {
+        this.coldPlace = place;
+        this.coldSweeps = this.#facts.sweepsEnded;
+        return Lookup.cold;
+      }
       if (result === LoadResult.damaged) return Lookup.damaged;
       if (result === LoadResult.gone || !view.isKey(namespace, key)) continue;
       if (view.kind === RecordKind.tombstone) return Lookup.absent;
@@ -95,6 +103,19 @@ export class RecordIndex {
       return isHidden ? Lookup.absent : Lookup.found;
     }
     return Lookup.absent;
+  }
+
+  /**
+   * Leaves in `view` what lies at a `coldPlace` that has been fetched meanwhile, and tells whether it
+   * answers the question of then: it was the newest record of the key when that was asked. False when
+   * that cannot be told from the record alone.
+   */
+  isAnswer(place: number, sweeps: number, namespace: number, key: Uint8Array): boolean {
+    const { view } = this;
+    if (sweeps !== this.#facts.sweepsEnded) return false;
+    if (this.#source.load(place, view) !== LoadResult.found) return false;
+    if (view.kind !== RecordKind.put || !view.isKey(namespace, key)) return false;
+    return !this.#facts.isHidden(namespace, key, view.drops);
   }
 
   /** Makes the record at `place` the newest of its key. Its hash is given, to make it only once. */

@@ -45,6 +45,8 @@ export class StoreFacts {
   readonly #byNamespace = new Map<number, Drop[]>();
   /** Drops that still hide something. */
   #activeCount = 0;
+  /** Changes when records that were hidden are not told from others any more: no entry is left. */
+  sweepsEnded = 0;
 
   get drops(): readonly Drop[] {
     return this.#drops;
@@ -79,7 +81,10 @@ export class StoreFacts {
   }
 
   finishSweep(drop: Drop): void {
-    if (!drop.isSwept) this.#activeCount--;
+    if (!drop.isSwept) {
+      this.#activeCount--;
+      this.sweepsEnded++;
+    }
     drop.isSwept = true;
   }
 
