@@ -9,12 +9,12 @@
 // verifier of replaced records, the sweeper of dropped intervals, compaction and checkpoints.
 // Opening and recovering: open-log-store.ts.
 
-import { LoadResult } from './cache/record-source.ts';
-import { Lookup, Predecessor } from './index/record-index.ts';
+import { Predecessor } from './index/record-index.ts';
 import { RangeScanner } from './keys/range-scanner.ts';
 import { PENDING_BYTES_MAX } from './log/log-writer.ts';
-import { ownRecord, RecordView, recordBytes, StoreRecordKind } from './log/record.ts';
+import { ownRecord, recordBytes, StoreRecordKind } from './log/record.ts';
 import type { Drop } from './log/store-facts.ts';
+import { LogReads } from './log-reads.ts';
 import {
   type Appended,
   type Extent,
@@ -34,21 +34,16 @@ import {
 import { type StoreParts, shutDown } from './store-parts.ts';
 import { statisticsOf } from './store-statistics.ts';
 
-/** Reads that may wait for the device before `get` answers busy. */
-const COLD_READS_MAX = 16_384;
-const COLD_ATTEMPTS_MAX = 64;
-const FAILED_READS_MAX = 3;
-
 export class LogStore implements Store {
   readonly #parts: StoreParts;
   readonly #scanner: RangeScanner;
-  readonly #placeView = new RecordView();
+  readonly #reads: LogReads;
   #isClosed = false;
   #closing: Promise<void> | undefined;
-  #mender: Mender | undefined;
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
+    this.#reads = new LogReads(parts);
     const { clock, overlay, filler, keyIndex } = parts;
     this.#scanner = new RangeScanner(clock, overlay, filler, keyIndex, (namespace, key) =>
       this.get(namespace, key),
@@ -118,43 +113,20 @@ export class LogStore implements Store {
     key: Uint8Array,
   ): StoredRecord | undefined | Promise<StoredRecord | undefined> {
     this.#checkOpen();
-    const result = this.#parts.index.lookUp(namespace, key);
-    if (result === Lookup.found) return this.#found();
-    if (result === Lookup.absent) return undefined;
-    if (result === Lookup.damaged) return this.#mend(namespace, key.slice(), damagedRecord());
-    if (this.#parts.reader.outstanding >= COLD_READS_MAX) {
-      return Promise.reject(new StoreError('busy', 'too many reads wait for the device'));
-    }
-    return this.#getCold(namespace, key.slice(), true);
+    return this.#reads.get(namespace, key);
   }
 
   mendWith(mender: Mender): void {
-    this.#mender = mender;
+    this.#reads.mendWith(mender);
   }
 
-  async isReadable(namespace: Namespace, key: Uint8Array): Promise<boolean> {
-    const result = this.#parts.index.lookUp(namespace, key);
-    if (result !== Lookup.cold) return result !== Lookup.damaged;
-    const read = this.#getCold(namespace, key, false);
-    return read.then(
-      () => true,
-      ({ code }: StoreError) => code !== 'checksum',
-    );
+  isReadable(namespace: Namespace, key: Uint8Array): Promise<boolean> {
+    return this.#reads.isReadable(namespace, key);
   }
 
   readPlace(place: Place): LogRecord | undefined | Promise<LogRecord | undefined> {
     this.#checkOpen();
-    const result = this.#loadPlace(place);
-    if (result === LoadResult.found) return this.#placeView.toRecord();
-    if (result === LoadResult.gone) return undefined;
-    if (result === LoadResult.damaged) return Promise.reject(damagedRecord());
-    return new Promise((resolve, reject) => {
-      this.#retry(
-        () => this.#loadPlace(place) === LoadResult.cold,
-        () => resolve(this.readPlace(place)),
-        reject,
-      );
-    });
+    return this.#reads.readPlace(place);
   }
 
   async scan(namespace: Namespace, selector: ScanSelector): Promise<ScanPage> {
@@ -252,6 +224,7 @@ export class LogStore implements Store {
 
   async #close(): Promise<void> {
     this.#isClosed = true;
+    this.#reads.close();
     await shutDown(this.#parts, true);
   }
 
@@ -305,101 +278,4 @@ export class LogStore implements Store {
     writer.active.storeRecords++;
     return position;
   }
-
-  #found(): StoredRecord {
-    const { view } = this.#parts.index;
-    return {
-      sequence: view.sequence,
-      epoch: view.epoch,
-      valueTag: view.valueTag,
-      value: view.value,
-      isStable: view.isStable,
-      era: view.drops,
-    } as StoredRecord;
-  }
-
-  /** A damaged record is got anew once: one that stays damaged is not asked for for ever. */
-  async #mend(
-    namespace: Namespace,
-    key: Uint8Array,
-    error: StoreError,
-  ): Promise<StoredRecord | undefined> {
-    if (error.code !== 'checksum' || !(await this.#mender?.(namespace, key))) throw error;
-    const result = this.#parts.index.lookUp(namespace, key);
-    if (result === Lookup.damaged) throw error;
-    if (result === Lookup.cold) return this.#getCold(namespace, key, false);
-    return result === Lookup.found ? this.#found() : undefined;
-  }
-
-  #getCold(
-    namespace: Namespace,
-    key: Uint8Array,
-    mayMend: boolean,
-  ): Promise<StoredRecord | undefined> {
-    const { index, source } = this.#parts;
-    const { coldPlace, coldSweeps } = index;
-    return new Promise((resolve, reject) => {
-      // Nearly always what was missing is there now, and is the answer.
-      source.fetch((isThere) => {
-        const isAnswer =
-          isThere && !this.#isClosed && index.isAnswer(coldPlace, coldSweeps, namespace, key);
-        if (isAnswer) {
-          resolve(this.#found());
-          return;
-        }
-        this.#lookUpAgain(namespace, key, resolve, (error) => {
-          if (mayMend) this.#mend(namespace, key, error).then(resolve, reject);
-          else reject(error);
-        });
-      });
-    });
-  }
-
-  #lookUpAgain(
-    namespace: Namespace,
-    key: Uint8Array,
-    resolve: (found: StoredRecord | undefined) => void,
-    reject: (error: StoreError) => void,
-  ): void {
-    let result: Lookup = Lookup.cold;
-    this.#retry(
-      () => {
-        result = this.#parts.index.lookUp(namespace, key);
-        return result === Lookup.cold;
-      },
-      () => {
-        if (result === Lookup.damaged) reject(damagedRecord());
-        else resolve(result === Lookup.found ? this.#found() : undefined);
-      },
-      reject,
-    );
-  }
-
-  /** Asks until `isCold` is satisfied or hopeless, and fetches what it missed in between. */
-  #retry(isCold: () => boolean, done: () => void, reject: (error: StoreError) => void): void {
-    let attempts = 0;
-    let failures = 0;
-    const again = (isThere: boolean): void => {
-      if (!isThere) failures++;
-      const isHopeless = failures >= FAILED_READS_MAX || ++attempts > COLD_ATTEMPTS_MAX;
-      if (this.#isClosed) reject(new StoreError('closed', 'the store is closed'));
-      else if (!isCold()) done();
-      else if (!isHopeless) this.#parts.source.fetch(again);
-      else reject(new StoreError('checksum', 'the device does not give the record'));
-    };
-    again(true);
-  }
-
-  #loadPlace(place: Place): LoadResult {
-    const { segments, source } = this.#parts;
-    const segment = segments.segmentAt(place);
-    if (segment === undefined) return LoadResult.gone;
-    const offset = segments.offsetAt(place);
-    if (offset >= segment.appendedBytes) return LoadResult.gone;
-    return source.loadAt(segment, offset, this.#placeView);
-  }
-}
-
-function damagedRecord(): StoreError {
-  return new StoreError('checksum', 'the record is damaged');
 }
