@@ -32,6 +32,20 @@ export async function untilRanges(
   }
 }
 
+/**
+ * Resolves when every drive has taken up its witnesses. The first drive of a cluster begins as its own only
+ * witness: until it has others nobody can take its rights away, and its ranges would wait for it.
+ */
+export async function untilWatched(admin: AdminClient): Promise<void> {
+  for (;;) {
+    const drives = await admin.drives();
+    const isWatched = ({ id, witnesses, witnessSets }: (typeof drives)[number]): boolean =>
+      witnessSets === 1 && witnesses.some((witness) => witness !== id);
+    if (drives.every(isWatched)) return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
 export const isServing = ({ chain }: RangeView, drive: string): boolean =>
   chain.some((member) => member.drive === drive && member.state === 'serving');
 

@@ -44,6 +44,8 @@ export interface DriveView extends RangeLoad {
   readonly fence: number;
   /** Who renews its lease. While it changes: the set that it is to take up. */
   readonly witnesses: readonly string[];
+  /** Sets of witnesses that may count for it; more than one until it has taken up the newest. */
+  readonly witnessSets: number;
   /** As of its last heartbeat; null: it has no lease, or is not connected. */
   readonly leaseMsLeft: number | null;
   readonly incarnation: number;
@@ -203,6 +205,7 @@ export class Views {
       rights: rightsViewOf(entry),
       fence: entry.fence,
       witnesses: entry.witnessSets.slice(-1).flatMap(witnessesOf),
+      witnessSets: entry.witnessSets.length,
       leaseMsLeft: roundedOrNull(isConnected ? report?.leaseMsLeft : undefined),
       incarnation,
       capacityBytes,

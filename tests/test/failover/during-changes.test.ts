@@ -5,7 +5,7 @@ import { type AdminClient, type Cluster, startCluster } from '@piton/cluster';
 import { KVClient } from '@piton/sdk';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { areWhole, rangesOf, untilRanges } from '../../src/chains.ts';
+import { areWhole, rangesOf, untilRanges, untilWatched } from '../../src/chains.ts';
 import { Traffic } from '../../src/traffic.ts';
 import { deadline } from '../deadline.ts';
 
@@ -29,6 +29,7 @@ async function withScene(run: (scene: Scene) => Promise<void>): Promise<void> {
     ...{ drives: 4, replicas: 3, leaseMs: LEASE_MS, repairAfterMs: 600_000, inProcess: true },
   });
   await using admin = cluster.admin();
+  await untilWatched(admin);
   const metadata = [cluster.metaAddress];
   await using kv = await KVClient.connect({ metadata, timeoutMs: CALL_MS });
   const traffic = new Traffic(kv);

@@ -5,7 +5,7 @@ import { type AdminClient, type Cluster, startCluster } from '@piton/cluster';
 import { KVClient } from '@piton/sdk';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { areWhole, isServing, rangesOf, untilRanges } from '../../src/chains.ts';
+import { areWhole, isServing, rangesOf, untilRanges, untilWatched } from '../../src/chains.ts';
 import { Traffic } from '../../src/traffic.ts';
 import { deadline } from '../deadline.ts';
 
@@ -27,6 +27,7 @@ async function withScene(
 ): Promise<void> {
   await using cluster = await startCluster({ ...options, leaseMs: LEASE_MS, inProcess: true });
   await using admin = cluster.admin();
+  await untilWatched(admin);
   const metadata = [cluster.metaAddress];
   await using kv = await KVClient.connect({ metadata, timeoutMs: CALL_MS });
   const traffic = new Traffic(kv);
@@ -124,6 +125,7 @@ test(
       ...{ leaseMs: LEASE_MS, repairAfterMs: 500 },
     });
     await using admin = cluster.admin();
+    await untilWatched(admin);
     const metadata = [cluster.metaAddress];
     await using kv = await KVClient.connect({ metadata, timeoutMs: CALL_MS });
     const traffic = new Traffic(kv);

@@ -7,7 +7,7 @@ import { startCluster } from '@piton/cluster';
 import { KVClient } from '@piton/sdk';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { areWhole, isServing, rangesOf, untilRanges } from '../../src/chains.ts';
+import { areWhole, isServing, rangesOf, untilRanges, untilWatched } from '../../src/chains.ts';
 import { Traffic } from '../../src/traffic.ts';
 import { deadline } from '../deadline.ts';
 
@@ -24,6 +24,7 @@ for (const [position, role] of ['head', 'tail'].entries()) {
         ...{ drives: 3, replicas: 3, leaseMs: LEASE_MS, repairAfterMs: 60_000 },
       });
       await using admin = cluster.admin();
+      await untilWatched(admin);
       const metadata = [cluster.metaAddress];
       await using kv = await KVClient.connect({ metadata, timeoutMs: CALL_MS });
       // One that does nothing during the change: its connection to the drive is as it was.

@@ -5,7 +5,14 @@ import { type AdminClient, type Cluster, startCluster } from '@piton/cluster';
 import { KVClient } from '@piton/sdk';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { areWhole, chainText, isServing, rangesOf, untilRanges } from '../../src/chains.ts';
+import {
+  areWhole,
+  chainText,
+  isServing,
+  rangesOf,
+  untilRanges,
+  untilWatched,
+} from '../../src/chains.ts';
 import { Traffic } from '../../src/traffic.ts';
 import { deadline } from '../deadline.ts';
 
@@ -29,7 +36,9 @@ async function start(drives: number, replicas: number): Promise<[Cluster, AdminC
   });
   const metadata = [cluster.metaAddress];
   const kv = await KVClient.connect({ metadata, timeoutMs: CALL_MS });
-  return [cluster, cluster.admin(), kv];
+  const admin = cluster.admin();
+  await untilWatched(admin);
+  return [cluster, admin, kv];
 }
 
 test(
