@@ -73,11 +73,11 @@ export const CHAIN_BUGS: readonly Bug[] = [
     replace: 'list.push({ record: kept, place, era }); return false;',
   },
   {
-    name: 'keep-the-torn-tail',
-    what: 'recovery writes on behind a torn record, which the next recovery takes for the end',
+    name: 'skip-the-replay',
+    what: 'recovery takes the checkpoint for all there is, and forgets the log behind it',
     file: LOG_RECOVERY,
-    find: 'segments.grow(segment, end - fileBytes);',
-    replace: 'segment.writtenBytes = fileBytes; this.isCut = false;',
+    find: 'const isReplayed = position >= replayPosition;',
+    replace: 'const isReplayed = false;',
   },
   {
     name: 'split-loses-sessions',
