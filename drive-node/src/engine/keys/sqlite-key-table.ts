@@ -7,6 +7,7 @@
 
 import SqliteDatabase from 'better-sqlite3';
 import type { KeyBatch } from './key-index.ts';
+import { sortedOrder } from './sort-batch.ts';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -19,6 +20,10 @@ const SCHEMA = `
   ) WITHOUT ROWID;
 `;
 const CACHE_KIB = 16 * 1024;
+const ROW = '(?, ?, ?, ?)';
+const ROW_FIELDS = 4;
+/** Rows of one statement: half of the time of one statement for each. */
+const ROWS_AT_ONCE = 64;
 
 /** Rows as they leave the worker: packed, so that a page is a few buffers and not many objects. */
 export interface PackedRows {
@@ -41,6 +46,7 @@ type Row = [key: Buffer, bytes: number, position: number];
 export class SqliteKeyTable {
   readonly #database: SqliteDatabase.Database;
   readonly #put: SqliteDatabase.Statement;
+  readonly #putMany: SqliteDatabase.Statement;
   readonly #delete: SqliteDatabase.Statement;
   readonly #setMeta: SqliteDatabase.Statement;
   readonly #pages: ReadonlyMap<string, SqliteDatabase.Statement>;
@@ -56,7 +62,9 @@ export class SqliteKeyTable {
     this.#database.exec(SCHEMA);
     this.#setMeta = this.#database.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)');
     this.#claim(storeId);
-    this.#put = this.#database.prepare('INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)');
+    const insert = 'INSERT OR REPLACE INTO entries VALUES ';
+    this.#put = this.#database.prepare(insert + ROW);
+    this.#putMany = this.#database.prepare(insert + new Array(ROWS_AT_ONCE).fill(ROW).join());
     this.#delete = this.#database.prepare('DELETE FROM entries WHERE namespace = ? AND key = ?');
     this.#pages = new Map(
       ['ASC', 'DESC'].flatMap((direction) => [
@@ -76,7 +84,7 @@ export class SqliteKeyTable {
     const order = sortedOrder(batch);
     this.#database.exec('BEGIN IMMEDIATE');
     try {
-      for (const entry of order) this.#write(batch, entry);
+      this.#writeAll(batch, order);
       this.#setMeta.run('filledPosition', filledPosition);
       this.#database.exec('COMMIT');
     } catch (error) {
@@ -145,34 +153,26 @@ export class SqliteKeyTable {
     this.#setMeta.run('storeId', storeId);
   }
 
-  #write(batch: KeyBatch, entry: number): void {
-    const namespace = batch.namespaces[entry] as number;
-    const key = batch.keys.subarray(batch.starts[entry], batch.starts[entry + 1]);
-    const bytes = batch.recordBytes[entry] as number;
-    if (bytes === 0) this.#delete.run(namespace, key);
-    else this.#put.run(namespace, key, batch.positions[entry], bytes);
+  /** Each key comes once, so deletions may be done before what is put. */
+  #writeAll(batch: KeyBatch, order: Uint32Array): void {
+    const fields: unknown[] = [];
+    for (const entry of order) {
+      const namespace = batch.namespaces[entry] as number;
+      const key = batch.keys.subarray(batch.starts[entry], batch.starts[entry + 1]);
+      const bytes = batch.recordBytes[entry] as number;
+      if (bytes === 0) {
+        this.#delete.run(namespace, key);
+        continue;
+      }
+      fields.push(namespace, key, batch.positions[entry], bytes);
+      if (fields.length < ROWS_AT_ONCE * ROW_FIELDS) continue;
+      this.#putMany.run(...fields);
+      fields.length = 0;
+    }
+    for (let at = 0; at < fields.length; at += ROW_FIELDS) {
+      this.#put.run(...fields.slice(at, at + ROW_FIELDS));
+    }
   }
-}
-
-/** Entries of a batch by namespace and key; of several with one key only the last. */
-function sortedOrder(batch: KeyBatch): Uint32Array {
-  const { keys, starts, namespaces, count } = batch;
-  const views: Buffer[] = [];
-  for (let entry = 0; entry < count; entry++) {
-    const start = starts[entry] as number;
-    views.push(
-      Buffer.from(keys.buffer, keys.byteOffset + start, (starts[entry + 1] as number) - start),
-    );
-  }
-  const byKey = (a: number, b: number): number =>
-    (namespaces[a] as number) - (namespaces[b] as number) ||
-    Buffer.compare(views[a] as Buffer, views[b] as Buffer);
-  const order = Uint32Array.from({ length: count }, (_, entry) => entry);
-  order.sort((a, b) => byKey(a, b) || a - b);
-  return order.filter((entry, place) => {
-    const next = order[place + 1];
-    return next === undefined || byKey(entry, next) !== 0;
-  });
 }
 
 function pack(rows: readonly Row[], isLast: boolean): PackedRows {

@@ -20,6 +20,8 @@ import {
 } from './record.ts';
 import type { Segment } from './segment.ts';
 
+const GROUP_RECORDS_MAX = 1024;
+const GROUP_BYTES_MAX = 4 * 1024 * 1024;
 const GROUP_BYTES_FIRST = 256 * 1024;
 const GROUP_BYTES_KEPT = 4 * 1024 * 1024;
 const SPARES_MAX = 3;
@@ -50,6 +52,7 @@ export class LogGroup implements RecordSpace {
   start: number;
   /** Bytes in the file. */
   length = 0;
+  records = 0;
   wantsFlush = false;
   bytes: Uint8Array;
   words: Uint32Array;
@@ -71,6 +74,7 @@ export class LogGroup implements RecordSpace {
 
   /** Adds a record of `length` bytes, `padded` with its zeros. A large value must not change any more. */
   add(record: AnyRecord, length: number, padded: number, extra: RecordExtra): void {
+    this.records++;
     if (record.value.length >= LARGE_VALUE_BYTES) {
       this.#addSplit(record, length, padded, extra);
       return;
@@ -115,6 +119,11 @@ export class LogGroup implements RecordSpace {
     const needed = at + bytes + 2 * ALIGNMENT;
     if (needed > this.bytes.length) this.#grow(needed);
     return at;
+  }
+
+  /** What is durable at once is committed in one turn, and a turn must be short. */
+  get isFull(): boolean {
+    return this.records >= GROUP_RECORDS_MAX || this.length >= GROUP_BYTES_MAX;
   }
 
   contains(segment: Segment, offset: number): boolean {

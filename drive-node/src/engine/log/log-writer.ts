@@ -173,6 +173,7 @@ export class LogWriter {
 
   #groupFor(bytes: number): LogGroup {
     if (this.#active.appendedBytes + bytes > this.#segments.segmentBytes) this.roll();
+    if (this.#current?.isFull) this.#closeCurrent();
     if (this.#current === undefined) {
       this.#current = this.#pool.take(this.#active, this.#active.appendedBytes);
     }
