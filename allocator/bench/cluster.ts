@@ -8,7 +8,6 @@ import { InfeasibleError } from '../src/model/errors.ts';
 import { KeyTable } from '../src/model/keys.ts';
 import type { Ranges } from '../src/model/ranges.ts';
 import { packingFrom } from '../src/packing/packing.ts';
-import { demandOf } from '../src/plan/demand.ts';
 import { plan } from '../src/plan/plan.ts';
 import type { Plan } from '../src/plan/types.ts';
 import { replan } from '../src/replan/replan.ts';
@@ -112,9 +111,9 @@ export function benchDrift(isShort: boolean): Row[] {
       to: result.drives[move.to]!.id,
       wave: move.wave,
     }));
-    const usable = new Map(drives.drives.map((drive) => [drive.id, drive.capacity]));
-    const demand = demandOf(input.ranges, drives.resources, 'tail', 1);
-    sums.faults += checkMoves(steps, current, demand, usable, () => 1).length;
+    const rule = { resources: drives.resources, reads: 'tail', replicas: 1 } as const;
+    const usable = (): readonly number[] => PAPER_DRIVE.capacity;
+    sums.faults += checkMoves(steps, current, input.ranges, rule, usable).length;
     current = currentOf(result.drives, result.chains, ranges);
     const again = plan(input, { objective: 'even' });
     const next = currentOf(again.drives, again.chains, ranges);

@@ -192,7 +192,7 @@ test('the verifier finds what a plan was made to hide', () => {
     faultOf({ ...json, placements: [first!, unknown, ...json.placements.slice(2)] }),
     /does not exist/,
   );
-  assert.match(faultOf({ ...json, drives_used: 3 }), /placements use/);
+  assert.match(faultOf({ ...json, drives_used: 3 }), /drives used: the plan says 3/);
   assert.match(faultOf({ ...json, lower_bound: 99 }), /could be proved/);
 });
 

@@ -3,7 +3,6 @@ import * as assert from 'uvu/assert';
 import { drift, ycsb } from '../src/generate/workloads.ts';
 import type { DriveSet } from '../src/model/drives.ts';
 import { type Ranges, rangesFrom } from '../src/model/ranges.ts';
-import { demandOf } from '../src/plan/demand.ts';
 import { plan } from '../src/plan/plan.ts';
 import { type Replan, replan } from '../src/replan/replan.ts';
 import { checkMoves } from '../src/verify/moves.ts';
@@ -35,9 +34,10 @@ function prefixFaults(
     to: result.drives[move.to]!.id,
     wave: move.wave,
   }));
-  const usable = new Map(drives.drives.map((drive) => [drive.id, drive.capacity]));
-  const demand = demandOf(ranges, drives.resources, 'tail', replicas);
-  return checkMoves(steps, before, demand, usable, () => replicas);
+  const rule = { resources: drives.resources, reads: 'tail', replicas } as const;
+  const usable = (id: string): readonly number[] | undefined =>
+    drives.drives.find((drive) => drive.id === id)?.capacity;
+  return checkMoves(steps, before, ranges, rule, usable);
 }
 
 function rows(sizes: readonly (readonly [number, number])[]): Ranges {

@@ -85,13 +85,17 @@ Examples:
   piton-allocate explain plan.json --range user000017 --ranges ranges.csv
   piton-allocate explain plan.json --why-not-fewer
 `,
-  verify: `Usage: piton-allocate verify PLAN RANGES [--drives FILE] [--domain FIELD] [--percentile P99] [--json]
+  verify: `Usage: piton-allocate verify PLAN RANGES [--drives FILE] [--domain FIELD] [--percentile P99]
+                             [--before PLAN] [--json]
 
-Checks every range, replica, zone, capacity and count of the plan, and proves its bounds again, with code that the planner
-does not share. Exit status 1 when anything does not hold.
+Checks every range, replica, zone, capacity and figure of the plan, and proves its bounds again, with code that the planner
+does not share. RANGES must be the file that the plan was made from. Exit status 1 when anything does not hold.
 
-Example:
+  --before PLAN        also carry out the plan's moves, beginning with this plan, and check every step
+
+Examples:
   piton-allocate verify plan.json ranges.csv --drives drives.json
+  piton-allocate verify next.json tomorrow.csv --before plan.json
 `,
   bound: `Usage: piton-allocate bound RANGES [options]
 

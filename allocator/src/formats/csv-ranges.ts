@@ -15,6 +15,9 @@ export interface RangeFormatOptions {
   readonly bandwidthColumn?: string;
 }
 
+/** Copies of one range at most. */
+export const REPLICAS_MAX = 16;
+
 const COMMA = 0x2c;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
@@ -230,8 +233,9 @@ class CsvReader {
   }
 
   #replicas(): number {
-    const value = this.#number(parseBytes, 'a number of replicas from 1 to 16');
-    if (value < 1 || value > 16) this.#refuse(`expected 1 to 16 replicas, got ${value}`);
+    const value = this.#number(parseBytes, `a number of replicas from 1 to ${REPLICAS_MAX}`);
+    if (value < 1 || value > REPLICAS_MAX)
+      this.#refuse(`expected 1 to ${REPLICAS_MAX} replicas, got ${value}`);
     return value;
   }
 

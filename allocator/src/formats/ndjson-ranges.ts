@@ -3,11 +3,13 @@
 // Quantities may be numbers or strings with units. Slower than CSV by the price of JSON.parse per line; it ends up in the
 // same columns. Unknown fields are refused with the list of known ones, since a misspelt name would silently be a zero.
 
+import { isUtf8 } from 'node:buffer';
 import { expectedButGot, InputError } from '../model/errors.ts';
 import { KeyTable, keyFromText } from '../model/keys.ts';
 import { placeInOrder, type Ranges } from '../model/ranges.ts';
 import { parseBytes, parseRate } from '../model/units.ts';
-import type { RangeFormatOptions } from './csv-ranges.ts';
+import { type RangeFormatOptions, REPLICAS_MAX } from './csv-ranges.ts';
+import { messageOf, syntaxPlace } from './json-place.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -37,8 +39,10 @@ class Line {
     try {
       const value: unknown = JSON.parse(this.#text);
       if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Row;
-    } catch {
-      // Said below: the line is no object either way.
+    } catch (error) {
+      const { column } = syntaxPlace(this.#text, this.#file);
+      const place = { file: this.#file, line: this.#number, column };
+      throw new InputError(place, `expected a JSON object: ${messageOf(error)}`);
     }
     return this.refuse('', expectedButGot('a JSON object', this.#text));
   }
@@ -57,6 +61,12 @@ class Line {
         ? parse(String(value), 'up')
         : undefined;
     return parsed ?? this.refuse(name, expectedButGot(`${name} with a unit`, String(value)));
+  }
+
+  replicas(): number {
+    const value = this.quantity('replicas', false);
+    if (value >= 1 && value <= REPLICAS_MAX) return value;
+    return this.refuse('replicas', `expected 1 to ${REPLICAS_MAX} replicas, got ${value}`);
   }
 
   text(name: string): string {
@@ -81,13 +91,29 @@ class Line {
   }
 }
 
+/** JSON is UTF-8; anything else would turn keys into other keys. */
+function decode(data: Uint8Array, file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(data);
+  } catch {
+    let line = 1;
+    for (let from = 0; from < data.length; line++) {
+      const found = data.indexOf(0x0a, from);
+      const to = found < 0 ? data.length : found;
+      if (!isUtf8(data.subarray(from, to))) break;
+      from = to + 1;
+    }
+    throw new InputError({ file, line, column: 1 }, 'expected UTF-8; write other keys as hex:...');
+  }
+}
+
 /** Reads ranges from NDJSON; `file` is only for messages. Throws InputError. */
 export function parseNdjsonRanges(
   data: Uint8Array,
   file: string,
   options: RangeFormatOptions = {},
 ): Ranges {
-  const lines = new TextDecoder().decode(data).split('\n');
+  const lines = decode(data, file).split('\n');
   const capacity = lines.length;
   const keys = new KeyTable(new Uint8Array(0), capacity * 2);
   const joins = new Uint8Array(capacity);
@@ -107,7 +133,7 @@ export function parseNdjsonRanges(
     const [reads, writes] = line.traffic(options.bandwidthColumn);
     columns[1]![count] = reads;
     columns[2]![count] = writes;
-    if (line.row['replicas'] !== undefined) replicas[count] = line.quantity('replicas', false);
+    if (line.row['replicas'] !== undefined) replicas[count] = line.replicas();
     for (const name of ['drive', 'pin', 'group'] as const) texts[name].push(line.text(name));
     count++;
   });

@@ -4,11 +4,12 @@
 // needs nothing but this file, the ranges and the drives.
 
 import type { Bound } from '../bounds/bound.ts';
-import { InputError } from '../model/errors.ts';
-import { keyFromText } from '../model/keys.ts';
+import { InputError, type InputPlace } from '../model/errors.ts';
 import type { Ranges } from '../model/ranges.ts';
 import { planLoads } from '../plan/loads.ts';
 import type { CurvePoint, Plan } from '../plan/types.ts';
+import { messageOf, placeOfPath, syntaxPlace } from './json-place.ts';
+import { planShapeFault } from './plan-shape.ts';
 
 export interface PlacementJson {
   readonly start: string;
@@ -199,36 +200,23 @@ export function formatPlan(plan: PlanJson): string {
   return `{${parts.join(',\n')}}\n`;
 }
 
-/** Reads a plan; checks its shape as far as later steps rely on it. */
+/** Reads a plan and checks its form; throws InputError with the place of the first fault. */
 export function parsePlan(text: string, file: string): PlanJson {
-  const refuse = (message: string): never => {
-    throw new InputError({ file, line: 1, column: 1 }, message);
+  const refuse = (at: InputPlace, message: string): never => {
+    throw new InputError(at, message);
   };
   let value: PlanJson;
   try {
     value = JSON.parse(text) as PlanJson;
   } catch (error) {
-    return refuse(`expected a plan in JSON: ${(error as Error).message}`);
+    return refuse(syntaxPlace(text, file), `expected a plan in JSON: ${messageOf(error)}`);
   }
-  if (value?.format !== 'allocator-plan/1') refuse('expected format "allocator-plan/1"');
-  for (const name of [
-    'resources',
-    'bounds',
-    'drives',
-    'unplaced',
-    'placements',
-    'headroom',
-  ] as const) {
-    if (!Array.isArray(value[name])) refuse(`expected a list named ${name}`);
+  if (value?.format !== 'allocator-plan/1') {
+    refuse(placeOfPath(text, file, ['format']), 'expected a plan of format "allocator-plan/1"');
   }
-  value.placements.forEach((placement, k) => {
-    const isFine =
-      typeof placement.start === 'string' &&
-      typeof placement.end === 'string' &&
-      keyFromText(placement.start) !== undefined &&
-      keyFromText(placement.end) !== undefined &&
-      Array.isArray(placement.drives);
-    if (!isFine) refuse(`placement ${k + 1}: expected start, end and drives`);
-  });
-  return value;
+  const fault = planShapeFault(value);
+  if (fault === undefined) return value;
+  const [name, ...rest] = fault.path;
+  const where = `${name}${rest.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('')}`;
+  return refuse(placeOfPath(text, file, fault.path), `${where}: expected ${fault.expected}`);
 }

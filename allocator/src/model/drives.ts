@@ -54,6 +54,6 @@ export type Headroom = readonly number[];
 export function usableCapacity(capacity: readonly number[], headroom: Headroom): Float64Array {
   return Float64Array.from(capacity, (value, r) => {
     const share = headroom[r] ?? 0;
-    return share === 0 ? value : Math.floor(value * (1 - share));
+    return Math.floor(share === 0 ? value : value * (1 - share));
   });
 }

@@ -117,6 +117,22 @@ export function countRuns(joins: Uint8Array, binOf: Int32Array): number {
   return runs;
 }
 
+/** Whether no bin has more index entries than it may; 0 stands for any number. */
+export function keepsRunLimits(
+  joins: Uint8Array,
+  binOf: Int32Array,
+  maxRuns: ArrayLike<number>,
+): boolean {
+  const runs = new Int32Array(maxRuns.length);
+  for (let i = 0; i < binOf.length; i++) {
+    const b = binOf[i]!;
+    if (joins[i] === 1 && b === binOf[i - 1]) continue;
+    runs[b]!++;
+    if (maxRuns[b]! > 0 && runs[b]! > maxRuns[b]!) return false;
+  }
+  return true;
+}
+
 /** Largest share of a bin that one item takes, in any resource. */
 export function largestShare(packing: Packing, capacity: ArrayLike<number>): number {
   let share = 0;

@@ -20,6 +20,7 @@ import {
   countRuns,
   equalBins,
   isFeasible,
+  keepsRunLimits,
   largestShare,
   type Packing,
   packingFrom,
@@ -29,6 +30,8 @@ import type { CurvePoint, Objective, PlanTools } from './types.ts';
 export interface Layer {
   readonly columns: readonly Float64Array[];
   readonly joins: Uint8Array;
+  /** Where items are bundles of ranges: the bundle of each range, and which ranges join. */
+  readonly origin?: { readonly of: Int32Array; readonly joins: Uint8Array };
   readonly resources: readonly string[];
   readonly objective: Objective;
   readonly seed: number;
@@ -87,12 +90,20 @@ export function layerBounds(
   return [...bounds, ...[clique, dual].filter((bound) => bound !== undefined)];
 }
 
-function entriesMax(packing: Packing, binOf: Int32Array, drives: number): number {
-  const runs = new Int32Array(drives);
-  for (let i = 0; i < binOf.length; i++) {
-    if (packing.joins[i] === 0 || binOf[i] !== binOf[i - 1]) runs[binOf[i]!]!++;
-  }
-  return runs.reduce((most, value) => Math.max(most, value), 0);
+/** Whether the drives keep their limits on index entries, counted over single ranges where these are bundled. */
+function keepsEntries(
+  layer: Layer,
+  packing: Packing,
+  binOf: Int32Array,
+  limits: ArrayLike<number>,
+): boolean {
+  const { origin } = layer;
+  if (origin === undefined) return keepsRunLimits(packing.joins, binOf, limits);
+  return keepsRunLimits(
+    origin.joins,
+    origin.of.map((item) => binOf[item]!),
+    limits,
+  );
 }
 
 class EqualLayer {
@@ -122,7 +133,8 @@ class EqualLayer {
 
   #addCountBound(): void {
     let segments = 0;
-    for (const join of this.#packing.joins) if (join === 0) segments++;
+    const joins = this.#layer.origin?.joins ?? this.#packing.joins;
+    for (const join of joins) if (join === 0) segments++;
     const drives = Math.ceil(segments / this.#runsMax);
     this.#bounds.push({
       name: 'index entries per drive',
@@ -143,12 +155,16 @@ class EqualLayer {
     const options = { isEven: objective === 'even', budget };
     const result = packFine(this.#packing, bins, this.#share, options);
     if (result === undefined || !result.isFeasible) return undefined;
-    if (this.#runsMax > 0 && entriesMax(this.#packing, result.binOf, drives) > this.#runsMax) {
-      return undefined;
-    }
+    if (!this.#keepsEntries(result.binOf, drives)) return undefined;
     this.#curve.push({ drives, entries: result.entries });
     this.#layer.tools.onProgress?.(drives, this.#lower);
     return result.binOf;
+  }
+
+  #keepsEntries(binOf: Int32Array, drives: number): boolean {
+    if (this.#runsMax === 0) return true;
+    const limits = new Int32Array(drives).fill(this.#runsMax);
+    return keepsEntries(this.#layer, this.#packing, binOf, limits);
   }
 
   /** Smallest number of drives from `from` on for which the arcs succeed. */
@@ -166,7 +182,7 @@ class EqualLayer {
   #contiguous(): Int32Array | undefined {
     const binOf = contiguousDrives(this.#packing, scaled(this.#packing, this.#capacity));
     const drives = renumber(binOf);
-    if (drives > this.#most) return undefined;
+    if (drives > this.#most || !this.#keepsEntries(binOf, drives)) return undefined;
     this.#curve.push({ drives, entries: countRuns(this.#packing.joins, binOf) });
     return binOf;
   }
@@ -255,7 +271,7 @@ class EqualLayer {
     }
     if (this.#lower > this.#most) throw tooFew(bounds, this.#most);
     let binOf = this.#isCoarse() ? this.#coarse() : this.#byObjective();
-    binOf ??= this.#runsMax > 0 ? undefined : this.#contiguous();
+    binOf ??= this.#contiguous();
     if (binOf === undefined) {
       throw new NoPlanError(
         `no packing on at most ${this.#most} drives was found; the bound is ${this.#lower}`,
@@ -339,7 +355,7 @@ function tryList(
   const options = { isEven, budget: layer.budget, ...(fixed !== undefined && { fixed }) };
   const share = largestShare(packing, largest);
   const fine = packFine(packing, bins, share, options);
-  if (fine?.isFeasible) return fine.binOf;
+  if (fine?.isFeasible && keepsEntries(layer, packing, fine.binOf, bins.maxRuns)) return fine.binOf;
   if (fixed !== undefined || packing.count > COARSE_ITEMS_MAX) return undefined;
   const items = coarseItems(packing, largest);
   const capacities = supply.usable
@@ -348,5 +364,6 @@ function tryList(
   const solution = fillGivenBins(items, capacities, layer.budget.part(200_000_000));
   if (solution === undefined) return undefined;
   const binOf = solutionToBins(items.count, solution);
-  return isFeasible(packing, bins, binOf) ? binOf : undefined;
+  const isFine = isFeasible(packing, bins, binOf);
+  return isFine && keepsEntries(layer, packing, binOf, bins.maxRuns) ? binOf : undefined;
 }

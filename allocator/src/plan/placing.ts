@@ -44,7 +44,12 @@ export function packOnSupply(
   pins: readonly string[] | undefined,
 ): Placed {
   const bundles = bundle(layer.columns, layer.joins, groups);
-  const bundled = { ...layer, columns: bundles.columns, joins: bundles.joins };
+  const bundled = {
+    ...layer,
+    columns: bundles.columns,
+    joins: bundles.joins,
+    ...(groups !== undefined && { origin: { of: bundles.of, joins: layer.joins } }),
+  };
   const isPinned = pins?.some((pin) => pin !== '') ?? false;
   if (groups !== undefined) checkGroups(bundles.columns, candidates);
   let packed: Packed;
