@@ -64,6 +64,7 @@ export class SimWorld implements LinkWorld, WorldTime {
   readonly #listeners: Map<string, SimListener> = new Map();
   readonly #links: Set<SimPair> = new Set();
   readonly #cuts: Set<string> = new Set();
+  readonly #losses: Set<string> = new Set();
   readonly #delays: Map<string, () => number> = new Map();
   readonly #withoutPower: Set<string> = new Set();
   #nowMs = 0;
@@ -169,6 +170,15 @@ export class SimWorld implements LinkWorld, WorldTime {
   /** Breaks every link between two hosts; what was under way is lost. */
   breakLinks(a: string, b: string): void {
     for (const pair of [...this.#links]) if (pair.joins(a, b)) pair.break();
+  }
+
+  /** What one host sends next to another is lost, and the connection breaks with it. */
+  loseNext(from: string, to: string): void {
+    this.#losses.add(`${from}>${to}`);
+  }
+
+  isLost(from: string, to: string): boolean {
+    return this.#losses.size > 0 && this.#losses.delete(`${from}>${to}`);
   }
 
   /**

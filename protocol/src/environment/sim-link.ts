@@ -16,6 +16,8 @@ export interface LinkWorld {
   /** How long the next bytes take from one host to another. */
   delayMs(from: string, to: string): number;
   forget(pair: SimPair): void;
+  /** Whether what is being sent is lost, and the connection with it. */
+  isLost(from: string, to: string): boolean;
 }
 
 /** Above this a sender is told when everything has gone. */
@@ -136,6 +138,10 @@ class SimEnd implements UnboundLink, Link {
 
   send(chunks: readonly Uint8Array[]): void {
     if (this.#isClosed || this.process.isDead) return;
+    if (this.#world.isLost(this.process.host, this.#remoteHost)) {
+      this.#pair.break();
+      return;
+    }
     this.other?.receive(Buffer.concat(chunks));
     if (this.bufferedBytes > HIGH_BYTES) this.#isFull = true;
   }

@@ -172,6 +172,22 @@ test(
 );
 
 test(
+  'the next message is lost with its connection, and only that one',
+  deadline(LIMIT_MS, async () => {
+    const world = new SimWorld();
+    const { near, far } = await pair(world);
+    world.loseNext('a', 'b');
+    say(far, 'the other way');
+    await pass(world, 10);
+    assert.equal(near.heard, ['the other way']);
+    say(near, 'lost');
+    await pass(world, 10);
+    assert.equal(far.heard, []);
+    assert.ok(near.state.closed && far.state.closed);
+  }),
+);
+
+test(
   'a seed gives the same world again',
   deadline(LIMIT_MS, async () => {
     const play = async (seed: number): Promise<string> => {

@@ -6,11 +6,15 @@ import { anyTwo, between, type Fault } from './fault.ts';
 const CUT_MS_MAX = 9_000;
 const LATE_MS_MAX = 4_000;
 
-/** Connections break with what was under way in them. */
+/** Connections break with what was under way in them, at any time or with the very next message. */
 export const messageLoss: Fault = (stage) => {
   const [one, other] = anyTwo(stage);
-  stage.cluster.world.breakLinks(one, other);
-  return { what: `${one} - ${other}`, lastsMs: 0 };
+  if (stage.random() < 0.4) {
+    stage.cluster.world.breakLinks(one, other);
+    return { what: `${one} - ${other}`, lastsMs: 0 };
+  }
+  stage.cluster.world.loseNext(one, other);
+  return { what: `the next of ${one} > ${other}`, lastsMs: 0 };
 };
 
 export const delay: Fault = (stage) => {

@@ -58,7 +58,7 @@ export function planFor(seed: number, wishes: PlanWishes = {}): SeedPlan {
   const workersPerClient = whole(1, 3);
   const operations = wishes.operations ?? OPERATIONS_USUAL;
   const spanMs = whole(4_000, 25_000);
-  const replicas = chance(0.75) ? 3 : whole(1, 3);
+  const replicas = chance(0.6) ? 3 : whole(1, 3);
   const makeDrives = (count: number): DriveShape[] =>
     Array.from({ length: count }, (_, at) => ({
       zone: chance(0.5) ? `z${at % 3}` : '',

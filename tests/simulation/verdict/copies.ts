@@ -35,7 +35,8 @@ async function compareRange(cluster: SimCluster, range: RangeView): Promise<read
   return findings;
 }
 
-function hostingOn(drive: SimDrive, range: number): Hosting | undefined {
+/** What a drive has persisted about a range; undefined: nothing. */
+export function hostingOn(drive: SimDrive, range: number): Hosting | undefined {
   const { store } = drive;
   if (store === undefined) return undefined;
   return hostingsIn(store.states).get(range as Hosting['record']['id']);

@@ -3,6 +3,7 @@
 
 import type { RangeView } from '@piton/metaserver';
 import type { SimCluster } from '../cluster/sim-cluster.ts';
+import { hostingOn } from './copies.ts';
 
 const SETTLE_MS_MAX = 300_000;
 const LOOK_MS = 250;
@@ -38,7 +39,9 @@ async function findUnrest(cluster: SimCluster, replicas: number): Promise<Unrest
       return `drive ${holder.id} is drained and holds ${holder.ranges} ranges`;
     const ranges = await cluster.admin.ranges();
     const here = new Set(cluster.drives.map(({ name }) => name));
-    const unrest = ranges.map((range) => unrestOf(range, replicas, here));
+    const unrest = ranges.map(
+      (range) => unrestOf(range, replicas, here) ?? laggardOf(cluster, range),
+    );
     return unrest.find((found) => found !== undefined);
   } catch (error) {
     return `the metadata server does not answer: ${(error as Error).message}`;
@@ -56,4 +59,14 @@ function unrestOf(
     member.state === 'serving' && here.has(member.drive);
   const isWhole = chain.length === replicas && chain.every(isFine);
   return isWhole ? undefined : `range ${id} has the chain ${shown || '(empty)'}`;
+}
+
+/** A member that has not heard of the newest record yet is told again after one of its heartbeats. */
+function laggardOf(cluster: SimCluster, { id, epoch, chain }: RangeView): Unrest {
+  for (const { drive } of chain) {
+    const held = hostingOn(cluster.drive(drive), id)?.record.epoch;
+    if (held !== epoch)
+      return `range ${id} is at epoch ${epoch}, ${drive} has ${held ?? 'nothing'}`;
+  }
+  return undefined;
 }
