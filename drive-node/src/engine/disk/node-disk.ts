@@ -27,21 +27,22 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
 // time for each group commit. The handle does not know of them, so `NodeFile` counts them: a number
 // that is closed under a call may already mean another file when the call is carried out.
 
+type Done = (error: Error | null) => void;
+
 /** Writes all pieces one behind the other, in one call where the system takes them at once. */
-function writeAll(descriptor: number, pieces: readonly Uint8Array[], at: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const step = (rest: readonly Uint8Array[], offset: number): void => {
-      const done = (error: Error | null, written: number): void => {
-        if (error !== null) reject(error);
-        else if (written === byteCount(rest)) resolve();
-        else step(behind(rest, written), offset + written);
-      };
-      const only = rest[0] as Uint8Array;
-      if (rest.length === 1) writeAt(descriptor, only, 0, only.length, offset, done);
-      else writePiecesAt(descriptor, rest, offset, done);
-    };
-    step(pieces, at);
-  });
+function writeAll(
+  descriptor: number,
+  pieces: readonly Uint8Array[],
+  offset: number,
+  done: Done,
+): void {
+  const written = (error: Error | null, bytes: number): void => {
+    if (error !== null || bytes === byteCount(pieces)) done(error);
+    else writeAll(descriptor, behind(pieces, bytes), offset + bytes, done);
+  };
+  const only = pieces[0] as Uint8Array;
+  if (pieces.length === 1) writeAt(descriptor, only, 0, only.length, offset, written);
+  else writePiecesAt(descriptor, pieces, offset, written);
 }
 
 function byteCount(pieces: readonly Uint8Array[]): number {
@@ -73,18 +74,20 @@ function zerosOf(bytes: number): Uint8Array {
   return zeroPage.subarray(0, bytes);
 }
 
-/** Resolves with the bytes that were there; fewer than asked only at the end of the file. */
-function readAll(descriptor: number, target: Uint8Array, offset: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const step = (done: number): void => {
-      readAt(descriptor, target, done, target.length - done, offset + done, (error, count) => {
-        if (error !== null) reject(error);
-        else if (count > 0 && done + count < target.length) step(done + count);
-        else resolve(done + count);
-      });
-    };
-    step(0);
-  });
+/** Tells how many bytes were there; fewer than asked only at the end of the file. */
+function readAll(
+  descriptor: number,
+  target: Uint8Array,
+  offset: number,
+  done: (error: Error | null, bytes: number) => void,
+): void {
+  const step = (had: number): void => {
+    readAt(descriptor, target, had, target.length - had, offset + had, (error, count) => {
+      if (error === null && count > 0 && had + count < target.length) step(had + count);
+      else done(error, had + count);
+    });
+  };
+  step(0);
 }
 
 class NodeFile implements DiskFile {
@@ -101,17 +104,32 @@ class NodeFile implements DiskFile {
   }
 
   read(target: Uint8Array, offset: number): Promise<number> {
-    return this.#counted(() => readAll(this.#handle.fd, target, offset));
+    return new Promise((resolve, reject) => {
+      this.#begin();
+      readAll(this.#handle.fd, target, offset, (error, bytes) => {
+        this.#end();
+        if (error === null) resolve(bytes);
+        else reject(error);
+      });
+    });
   }
 
   write(data: Pieces, offset: number): Promise<void> {
-    return this.#counted(() => writeAll(this.#handle.fd, piecesOf(data, 0), offset));
+    return this.#write(this.#handle.fd, piecesOf(data, 0), offset);
   }
 
-  async writeFlushed(data: Pieces, offset: number, zeroBytes: number = 0): Promise<void> {
-    this.#flushedHandle ??= await open(this.#path, constants.O_WRONLY | constants.O_DSYNC);
-    const { fd } = this.#flushedHandle;
-    return this.#counted(() => writeAll(fd, piecesOf(data, zeroBytes), offset));
+  writeFlushed(data: Pieces, offset: number, zeroBytes: number = 0): Promise<void> {
+    const pieces = piecesOf(data, zeroBytes);
+    const handle = this.#flushedHandle;
+    if (handle === undefined) return this.#writeFlushedFirst(pieces, offset);
+    return this.#write(handle.fd, pieces, offset);
+  }
+
+  async #writeFlushedFirst(pieces: readonly Uint8Array[], offset: number): Promise<void> {
+    const handle = await open(this.#path, constants.O_WRONLY | constants.O_DSYNC);
+    if (this.#flushedHandle === undefined) this.#flushedHandle = handle;
+    else await handle.close();
+    return this.#write(this.#flushedHandle.fd, pieces, offset);
   }
 
   flush(): Promise<void> {
@@ -133,15 +151,25 @@ class NodeFile implements DiskFile {
     await this.#handle.close();
   }
 
-  async #counted<T>(call: () => Promise<T>): Promise<T> {
+  #write(descriptor: number, pieces: readonly Uint8Array[], offset: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#begin();
+      writeAll(descriptor, pieces, offset, (error) => {
+        this.#end();
+        if (error === null) resolve();
+        else reject(error);
+      });
+    });
+  }
+
+  #begin(): void {
     if (this.#isClosing) throw new Error(`${this.#path} is closed`);
     this.#underWay++;
-    try {
-      return await call();
-    } finally {
-      this.#underWay--;
-      if (this.#underWay === 0) this.#whenIdle?.();
-    }
+  }
+
+  #end(): void {
+    this.#underWay--;
+    if (this.#underWay === 0) this.#whenIdle?.();
   }
 }
 

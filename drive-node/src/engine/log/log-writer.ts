@@ -15,7 +15,7 @@
 // is waited for: nothing was promised, and the same bytes are written again.
 
 import type { Clock } from '@piton/protocol';
-import { type Disk, type DiskFile, diskErrorCode, type Pieces } from '../disk/disk.ts';
+import { type Disk, diskErrorCode } from '../disk/disk.ts';
 import { StoreError } from '../store.ts';
 import { GroupPool, type LogGroup } from './log-group.ts';
 import { PositionWaiters } from './position-waiters.ts';
@@ -233,7 +233,13 @@ export class LogWriter {
     const file = segment.file;
     if (file === undefined) throw new Error('a segment was created without a file');
     if (group.wantsFlush && isClean) {
-      await this.#writeFlushed(group, file, data);
+      let zeroBytes = this.#zerosBehind(group);
+      await file.writeFlushed(data, group.start, zeroBytes).catch((error: unknown) => {
+        // A device that is nearly full may still take what matters.
+        zeroBytes = 0;
+        return this.#afterRoom(error, () => file.writeFlushed(data, group.start));
+      });
+      segment.allocatedBytes = Math.max(segment.allocatedBytes, group.end + zeroBytes);
     } else {
       await this.#whenRoom(() => file.write(data, group.start));
     }
@@ -247,24 +253,9 @@ export class LogWriter {
     else this.#afterPlainWrite();
   }
 
-  async #writeFlushed(
-    { segment, start, end, length }: LogGroup,
-    file: DiskFile,
-    data: Pieces,
-  ): Promise<void> {
-    let zeroBytes = this.#zerosBehind(segment, length, end);
-    await this.#whenRoom(async () => {
-      const tried = zeroBytes;
-      // A device that is nearly full may still take what matters.
-      zeroBytes = 0;
-      await file.writeFlushed(data, start, tried);
-      segment.allocatedBytes = Math.max(segment.allocatedBytes, end + tried);
-    });
-  }
-
-  /** How many zeros to write behind a group that ends there. */
-  #zerosBehind(segment: Segment, groupBytes: number, end: number): number {
-    if (end <= segment.allocatedBytes || groupBytes > EXTENDING_GROUP_BYTES_MAX) return 0;
+  /** How many zeros to write behind a group. */
+  #zerosBehind({ segment, length, end }: LogGroup): number {
+    if (end <= segment.allocatedBytes || length > EXTENDING_GROUP_BYTES_MAX) return 0;
     const step = Math.ceil((end + 1) / EXTENSION_BYTES) * EXTENSION_BYTES;
     return Math.max(0, Math.min(step, this.#segments.segmentBytes) - end);
   }
@@ -329,16 +320,23 @@ export class LogWriter {
     return names.some((name) => segment.path.endsWith(`/${name}`)) ? 'write' : 'create';
   }
 
-  async #whenRoom(run: () => Promise<void>): Promise<void> {
-    for (let attempt = 0; ; attempt++) {
+  #whenRoom(run: () => Promise<void>): Promise<void> {
+    return run().catch((error: unknown) => this.#afterRoom(error, run));
+  }
+
+  /** What met a full device is tried again until there is room; any other error is final. */
+  async #afterRoom(error: unknown, run: () => Promise<void>): Promise<void> {
+    let met = error;
+    for (;;) {
+      if (diskErrorCode(met) !== 'ENOSPC' || this.#failure !== undefined) throw met;
+      this.#options.deviceFull(true);
+      await this.#pause();
       try {
         await run();
-        if (attempt > 0) this.#options.deviceFull(false);
+        this.#options.deviceFull(false);
         return;
-      } catch (error) {
-        if (diskErrorCode(error) !== 'ENOSPC' || this.#failure !== undefined) throw error;
-        this.#options.deviceFull(true);
-        await this.#pause();
+      } catch (again) {
+        met = again;
       }
     }
   }
