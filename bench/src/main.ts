@@ -72,6 +72,13 @@ function optionsFrom(flags: Flags): BenchOptions {
   };
 }
 
+/** One section that cannot be measured does not take the others along. */
+function failed(name: SectionName, error: unknown): Section {
+  process.exitCode = 1;
+  const reason = error instanceof Error ? (error.stack ?? error.message) : `${error}`;
+  return { name, title: name, columns: [], rows: [], notes: [`FAILED: ${reason}`] };
+}
+
 async function run(flags: Flags): Promise<void> {
   const options = optionsFrom(flags);
   if (options.profileDir !== undefined) profileChildren(options.profileDir);
@@ -81,7 +88,7 @@ async function run(flags: Flags): Promise<void> {
   console.log(`${machine.processor}, ${machine.cores} cores, ${machine.system}, ${machine.node}`);
   const sections: Section[] = [];
   for (const name of options.sections) {
-    const section = await measurers[name](options);
+    const section = await measurers[name](options).catch((error: unknown) => failed(name, error));
     clearProgress();
     console.log(showSection(section));
     sections.push(section);

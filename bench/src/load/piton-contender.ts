@@ -12,6 +12,8 @@ export async function openPiton(
     keyspace: 'default',
     codec: 'binary',
     reads,
+    // As the other side: with 256 MiB in flight calls wait for room instead of being refused.
+    limits: { whenFull: 'wait' },
   });
   return {
     put: (key, value) => kv.put(key, value),

@@ -123,6 +123,11 @@ export class Dispatcher implements LinkOwner {
     this.counters.operations++;
     table.add(operation);
     sweeper.note(operation.deadlineMs);
+    // What has left the room since the last turn has made place for the line, and perhaps for this one.
+    if (!room.isLineEmpty) {
+      this.#takeFromLine();
+      if (!this.#isScheduled) this.#schedule();
+    }
     if (room.isLineEmpty && room.hasRoom) {
       room.enter(operation);
       this.#turn.push(operation);

@@ -124,6 +124,22 @@ test(
 );
 
 test(
+  "whenFull 'wait': what was sent makes place at once, also before the line has moved up",
+  withCluster({}, async (cluster) => {
+    const client = await cluster.connect({ limits: { maxQueued: 10, whenFull: 'wait' } });
+    await client.get('warm');
+    const put = (n: number): Promise<unknown> => client.put(`k${n}`, n);
+    const first = Array.from({ length: 20 }, (_, n) => put(n));
+    // One turn: the room is on its way to the drive, the line is still a line.
+    await Promise.resolve();
+    while (client.stats().inFlight < 10) await new Promise((resolve) => setImmediate(resolve));
+    const second = Array.from({ length: 10 }, (_, n) => put(20 + n));
+    await Promise.all([...first, ...second]);
+    assert.is(client.stats().queued, 0);
+  }),
+);
+
+test(
   'many keys at a silent drive: every key gets its outcome, and the counts come back to nothing',
   withCluster({}, async (cluster) => {
     const client = await cluster.connect();
