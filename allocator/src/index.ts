@@ -42,7 +42,8 @@ export type {
   ReadMode,
   Unplaced,
 } from './plan/types.ts';
-export { type CurrentPlacement, type Replan, type ReplanOptions, replan } from './replan/replan.ts';
+export { replan } from './replan/replan.ts';
+export type { CurrentPlacement, Replan, ReplanOptions } from './replan/types.ts';
 export type { MoveReason, OrderedMove } from './replan/waves.ts';
 export { explainDrive, explainPlan, explainRange, explainWhyNotFewer } from './report/explain.ts';
 export { type Survival, surviveLosses } from './report/survive.ts';

@@ -1,7 +1,7 @@
 // The command as a user runs it: files, standard input, exit statuses, interruption.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -109,8 +109,84 @@ test('bound: every bound with its argument', () => {
   assert.match(ran.out, /^At least 25 drives/);
 });
 
+test('plan --split: a range above every drive is cut at its split keys, and verify agrees', ({
+  folder,
+}) => {
+  const csv = join(folder, 'split.csv');
+  const out = join(folder, 'split.json');
+  writeFileSync(
+    csv,
+    'start,end,bytes,bandwidth_bps,split_keys\n,b,1TB,1,\nb,f,9TB,10MB/s,c d\nf,,1TB,1,\n',
+  );
+  assert.is(run(['plan', csv]).status, 1);
+  const split = run(['plan', csv, '--split', '-o', out]);
+  assert.is(split.status, 0, split.out);
+  assert.is(run(['verify', out, csv]).status, 0);
+  const json = JSON.parse(readFileSync(out, 'utf8'));
+  assert.equal(json.splits, [{ start: 'b', at: ['c', 'd'] }]);
+  writeFileSync(out, JSON.stringify({ ...json, splits: [{ start: 'b', at: ['c'] }] }));
+  assert.match(run(['verify', out, csv]).out, /cut where its split keys are not/);
+  writeFileSync(csv, 'start,end,bytes,bandwidth_bps,split_keys\nb,f,9TB,1,d c\n');
+  assert.match(run(['plan', csv]).err, /split\.csv:2:1: expected split_keys to rise/);
+});
+
+test('plan --pareto: fewer index entries for more drives', ({ folder }) => {
+  const csv = join(folder, 'pareto.csv');
+  run(['generate', 'ycsb', '--ranges', '5000', '--target-drives', '20', '-o', csv]);
+  const { curve } = JSON.parse(run(['plan', csv, '--pareto', '--json']).out);
+  assert.ok(curve.length > 2);
+  for (let k = 1; k < curve.length; k++) {
+    assert.ok(curve[k].drives > curve[k - 1].drives && curve[k].entries < curve[k - 1].entries);
+  }
+  assert.is(run(['plan', csv, '--pareto', '--replicas', '3']).status, 2);
+});
+
+test('diff: says what two plans place differently, and nothing for equal ones', ({ folder }) => {
+  const csv = join(folder, 'diff.csv');
+  const [one, other] = [join(folder, 'one.json'), join(folder, 'other.json')];
+  run(['generate', 'ycsb', '--ranges', '2000', '--target-drives', '8', '-o', csv]);
+  run(['plan', csv, '-o', one]);
+  run(['plan', csv, '--headroom', '20%', '-o', other]);
+  assert.match(run(['diff', one, one]).out, /Every key is placed alike/);
+  const different = run(['diff', one, other, '--ranges', csv]).out;
+  assert.match(different, /Drives: 8 before, 10 after/);
+  assert.match(different, /TB that get another drive/);
+  const { differences } = JSON.parse(run(['diff', one, other, '--json']).out);
+  assert.ok(differences.length > 0 && differences[0].before[0] !== differences[0].after[0]);
+});
+
+test('simulate: every step is mended, and the day of overflow is named', ({ folder }) => {
+  const csv = join(folder, 'simulate.csv');
+  const out = join(folder, 'simulate.json');
+  run(['generate', 'drift', '--ranges', '2000', '--target-drives', '12', '-o', csv]);
+  run(['plan', csv, '--headroom', '20%', '-o', out]);
+  const ran = run(['simulate', out, csv, '--steps', '4', '--growth', '1%']);
+  assert.is(ran.status, 0, ran.out);
+  assert.match(ran.out, /first drive is full after [0-9.]+ steps/);
+  assert.match(ran.out, /moved in all, at least/);
+  assert.is(run(['simulate', out, csv, '--heat', '0']).status, 2);
+});
+
+test('bench: plans every file of a folder, and refuses one without any', ({ folder }) => {
+  const of = join(folder, 'instances');
+  mkdirSync(of);
+  assert.is(run(['bench', of]).status, 3);
+  run(['generate', 'ct', '--class', '8', '--items', '25', '-o', join(of, 'a.vbp')]);
+  assert.match(run(['bench', of]).out, /a\.vbp: 25 items, 13 drives, optimal/);
+});
+
 test('help has examples and --version a number', () => {
-  for (const name of ['plan', 'replan', 'explain', 'verify', 'bound', 'generate']) {
+  for (const name of [
+    'plan',
+    'replan',
+    'explain',
+    'verify',
+    'diff',
+    'simulate',
+    'bound',
+    'generate',
+    'bench',
+  ]) {
     const { out, status } = run([name, '--help']);
     assert.is(status, 0);
     assert.match(out, /Example/);

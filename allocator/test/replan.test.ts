@@ -4,7 +4,8 @@ import { drift, ycsb } from '../src/generate/workloads.ts';
 import type { DriveSet } from '../src/model/drives.ts';
 import { type Ranges, rangesFrom } from '../src/model/ranges.ts';
 import { plan } from '../src/plan/plan.ts';
-import { type Replan, replan } from '../src/replan/replan.ts';
+import { replan } from '../src/replan/replan.ts';
+import type { Replan } from '../src/replan/types.ts';
 import { checkMoves } from '../src/verify/moves.ts';
 import { driveList, rangesOf } from './support.ts';
 
@@ -162,6 +163,35 @@ test('limits on moves are kept, and what stays wrong is said', () => {
   });
   assert.is(result.moves.length, 0);
   assert.match(result.unsolved.join(), /move limit/);
+});
+
+test('a limit on index entries: cuts are shifted instead of made, or the drive is left and said so', () => {
+  // d1 is 1 TB over; of the ranges of 1 TB one lies in the middle of its stretch, the other beside d2.
+  const ranges = rows([
+    [1.5e12, 1],
+    [1e12, 1],
+    [1.5e12, 1],
+    [1e12, 1],
+    [1e12, 1],
+  ]);
+  const chains = [['d1'], ['d1'], ['d1'], ['d1'], ['d2']];
+  const kept = replan({ ranges, drives: driveList(2) }, chains, { entriesAddedMax: 0 });
+  assert.equal(kept.unsolved, []);
+  assert.is(kept.entriesAfter, kept.entriesBefore);
+  assert.equal(
+    kept.moves.map((move) => move.copy),
+    [3],
+  );
+  const middle = rows([
+    [2e12, 1],
+    [1e12, 1],
+    [2e12, 1],
+  ]);
+  const stuck = replan({ ranges: middle, drives: driveList(2) }, [['d1'], ['d1'], ['d1']], {
+    entriesAddedMax: 0,
+  });
+  assert.is(stuck.moves.length, 0);
+  assert.match(stuck.unsolved.join(), /limit on index entries/);
 });
 
 test('balance: levels within the threshold and rests when already level', () => {

@@ -18,8 +18,11 @@ Commands:
   replan    adapt a plan to new statistics or drives with the fewest bytes moved
   explain   say why: so many drives, this drive, this key
   verify    check a plan and its proofs independently
+  diff      what two plans place differently
+  simulate  how a plan fares while its ranges change
   bound     how many drives are needed at least
   generate  make workloads and instances of the packing literature
+  bench     plan every .vbp file of a folder
 
   --help, --version
 
@@ -32,12 +35,15 @@ Exit status: 0 fine, 1 the plan has faults, 2 usage, 3 bad input, 4 proved infea
 `,
   plan: `Usage: piton-allocate plan RANGES [options]
 
-RANGES is CSV (start,end,bytes,read_bps,write_bps[,replicas,drive,pin,group]), NDJSON, or .vbp; - is standard input
+RANGES is CSV (start,end,bytes,read_bps,write_bps[,replicas,drive,pin,group,split_keys]), NDJSON, or .vbp; - is standard input
 (--format csv|ndjson|vbp). Quantities take units: 64MiB, 60MB/s, 480Mbit/s.
 ${PLAN_FLAGS}
   --objective O        drives: fewest; balanced: up to 0.2 % more to save index entries; index: fewest entries;
                        even: all drives, evenly (default drives)
   --max-drives N       fail rather than use more
+  --pareto             also the trade-off: index entries for each number of drives worth having
+  --split              cut ranges that fit no drive at their split keys (column split_keys: keys, with spaces between, that
+                       cut the range into parts of like load; its median for instance)
   --survive drive|zone check that the loss of any one can be absorbed
   --time-limit 5s      stop searching then and give the best plan so far
   --steps N            work the search may do (default 1000000000); plans repeat exactly without a time limit
@@ -65,6 +71,7 @@ ${PLAN_FLAGS}
   --shrink             empty drives that are not needed
   --max-move-bytes B   move at most so much, 2TB for instance
   --max-moves N        move at most so many copies
+  --max-index-growth G let moves by choice add at most so many index entries: 5% of them, or a number
   --moves-per-drive N  moves a drive takes part in at the same time (default: no limit)
   --done N             the first N moves of PLAN were carried out already: start from there
   -o, --output FILE    the new plan with its moves as JSON
@@ -96,6 +103,40 @@ does not share. RANGES must be the file that the plan was made from. Exit status
 Examples:
   piton-allocate verify plan.json ranges.csv --drives drives.json
   piton-allocate verify next.json tomorrow.csv --before plan.json
+`,
+  diff: `Usage: piton-allocate diff PLAN PLAN [--ranges RANGES] [--json]
+
+Which stretches of keys the second plan places differently, and which drives only one of them uses. With --ranges also how
+many bytes get another drive.
+
+Example:
+  piton-allocate diff plan.json next.json --ranges ranges.csv
+`,
+  simulate: `Usage: piton-allocate simulate PLAN RANGES [options]
+
+Lets the ranges change step by step and mends the plan after each: what moves, what had to, how the index grows. Also says
+after how many steps the first drive would be full if nothing moved.
+
+  --drives FILE        drives or drive types as JSON
+  --steps N            (default 24)
+  --growth SHARE       by which bytes grow per step (default 0.2%)
+  --volatility SHARE   spread of traffic per step (default 10%)
+  --heat FACTOR        traffic of the stretch that is hot in a step (default 3)
+  --threshold SHARE    relieve drives that far below their limit (default 2%)
+  --balance            also level the load
+  --seed N             (default 1)
+  --json
+
+Example:
+  piton-allocate simulate plan.json ranges.csv --steps 48 --growth 0.5%
+`,
+  bench: `Usage: piton-allocate bench FOLDER [--time-limit 10s] [--steps N] [--seed N] [--solver highs|none] [--json]
+
+Plans every .vbp file in the folder and prints drives, distance to the bound and time, for comparison with results that
+others have published for the same files.
+
+Example:
+  piton-allocate bench instances/ --time-limit 5s
 `,
   bound: `Usage: piton-allocate bound RANGES [options]
 

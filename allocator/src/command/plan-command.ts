@@ -5,6 +5,7 @@ import { formatPlan, type PlanJson, planToJson } from '../formats/plan-json.ts';
 import { UsageError } from '../model/errors.ts';
 import { plan } from '../plan/plan.ts';
 import type { Objective, Plan, PlanTools } from '../plan/types.ts';
+import { splitOversized } from '../plan/unplaceable.ts';
 import { plotPage, plotSvg } from '../plot/plot.ts';
 import { explainPlan } from '../report/explain.ts';
 import { surviveLosses } from '../report/survive.ts';
@@ -37,6 +38,8 @@ const OPTIONS = {
   output: { type: 'string', short: 'o' },
   index: { type: 'string' },
   plot: { type: 'string' },
+  pareto: { type: 'boolean' },
+  split: { type: 'boolean' },
   quiet: { type: 'boolean' },
 } as const;
 
@@ -108,13 +111,20 @@ export async function runPlan(context: Context): Promise<number> {
     seed: wholeNumber(values, 'seed', 0) ?? 1,
     steps: wholeNumber(values, 'steps', 1) ?? 1_000_000_000,
   };
-  const inputs = readInputs(values, paths[0]!);
+  const given = readInputs(values, paths[0]!);
+  const { headroom, replicas, reads } = given;
+  const wantsCurve = values['pareto'] === true;
+  if (wantsCurve && replicas > 1) throw new UsageError('--pareto: only for single copies');
+  const isSplitting = values['split'] === true;
+  const { input, cuts } = isSplitting
+    ? splitOversized(given, { headroom, replicas, reads })
+    : { input: given, cuts: [] };
+  const inputs = { ...given, ...input };
   const progress = new Progress(context.isTerminal && values['quiet'] !== true);
   const tools = await toolsFor(values, context, inputs.ranges.count, progress);
-  const { headroom, replicas, reads } = inputs;
-  const result = plan(inputs, { ...options, headroom, replicas, reads }, tools);
+  const result = plan(inputs, { ...options, headroom, replicas, reads, wantsCurve }, tools);
   progress.end();
-  const json = planToJson(result, inputs.ranges, { sha256: inputs.sha256 });
+  const json = planToJson(result, inputs.ranges, { sha256: inputs.sha256, splits: cuts });
   const output = textOf(values, 'output');
   const text = output !== undefined || values['json'] === true ? formatPlan(json) : '';
   if (output !== undefined) writeText(output, text);

@@ -7,12 +7,14 @@ import {
   parsePlan,
   planToJson,
 } from '../formats/plan-json.ts';
-import { InputError, UsageError } from '../model/errors.ts';
+import { expectedButGot, InputError, UsageError } from '../model/errors.ts';
 import { compareKeys, keyFromText } from '../model/keys.ts';
 import type { Ranges } from '../model/ranges.ts';
+import { splitAgain } from '../model/split-keys.ts';
 import { formatBytes, formatQuantity, parseBytes } from '../model/units.ts';
 import type { Plan } from '../plan/types.ts';
-import { type CurrentPlacement, type Replan, replan } from '../replan/replan.ts';
+import { replan } from '../replan/replan.ts';
+import type { CurrentPlacement, Replan } from '../replan/types.ts';
 import { type Context, print, readText, writeText } from './context.ts';
 import {
   INPUT_OPTIONS,
@@ -33,6 +35,7 @@ const OPTIONS = {
   'max-move-bytes': { type: 'string' },
   'max-moves': { type: 'string' },
   'moves-per-drive': { type: 'string' },
+  'max-index-growth': { type: 'string' },
   done: { type: 'string' },
   output: { type: 'string', short: 'o' },
   moves: { type: 'string' },
@@ -181,6 +184,25 @@ function summary(
   return lines;
 }
 
+/** `5%` of the entries there are, or a number of them. */
+function entriesAddedMax(values: Values, current: CurrentPlacement, ranges: Ranges): number {
+  const text = textOf(values, 'max-index-growth');
+  if (text === undefined) return Number.POSITIVE_INFINITY;
+  const match = /^([0-9]+(?:\.[0-9]+)?)(%?)$/.exec(text);
+  if (match === null) {
+    throw new UsageError(
+      `--max-index-growth: ${expectedButGot('a share such as 5%, or a number of entries', text)}`,
+    );
+  }
+  if (match[2] === '') return Math.floor(Number(match[1]));
+  let entries = 0;
+  current.forEach((chain, i) => {
+    const goesOn = ranges.joins[i] === 1 && chain.join(' ') === current[i - 1]!.join(' ');
+    if (!goesOn && chain.length > 0) entries++;
+  });
+  return Math.floor((entries * Number(match[1])) / 100);
+}
+
 function optionsOf(values: Values): Parameters<typeof replan>[2] {
   const limit = textOf(values, 'max-move-bytes');
   const bytes = limit === undefined ? undefined : parseBytes(limit, 'down');
@@ -201,11 +223,15 @@ function optionsOf(values: Values): Parameters<typeof replan>[2] {
 export function runReplan(context: Context): number {
   const { values, paths } = parseWords(context.words, OPTIONS, ['PLAN', 'RANGES']);
   const options = optionsOf(values);
-  const inputs = readInputs(values, paths[1]!);
+  let inputs = readInputs(values, paths[1]!);
+  let splits: PlanJson['splits'];
   let current: CurrentPlacement;
   if (paths[0] === 'current') current = currentFromColumn(inputs.ranges);
   else {
     const before = parsePlan(readText(paths[0]!), paths[0]!);
+    const again = splitAgain(inputs.ranges, before.splits ?? []);
+    inputs = { ...inputs, ranges: again.ranges };
+    splits = again.cuts;
     const chains = currentFromPlan(before, inputs.ranges);
     const done = wholeNumber(values, 'done', 0);
     if (done !== undefined && before.moves === undefined) {
@@ -218,11 +244,18 @@ export function runReplan(context: Context): number {
     current = chains;
   }
   const { headroom, replicas, reads } = inputs;
-  const result = replan(inputs, current, { ...options, headroom, replicas, reads });
+  const result = replan(inputs, current, {
+    ...options,
+    headroom,
+    replicas,
+    reads,
+    entriesAddedMax: entriesAddedMax(values, current, inputs.ranges),
+  });
   const moves = movesToJson(result, inputs.ranges);
   const json = planToJson(planFromReplan(result, inputs), inputs.ranges, {
     sha256: inputs.sha256,
     moves,
+    ...(splits !== undefined && { splits }),
   });
   const output = textOf(values, 'output');
   if (output !== undefined) writeText(output, formatPlan(json));

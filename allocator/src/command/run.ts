@@ -1,11 +1,17 @@
 // From words to an exit status: picks the command, and turns each kind of refusal into its own status.
 
 import { InfeasibleError, InputError, NoPlanError, UsageError } from '../model/errors.ts';
+import { runBench } from './bench-command.ts';
+import { runBound } from './bound-command.ts';
 import { type Context, complain, print } from './context.ts';
+import { runDiff } from './diff-command.ts';
+import { runExplain } from './explain-command.ts';
+import { runGenerate } from './generate-command.ts';
 import { HELP } from './help.ts';
-import { runBound, runExplain, runGenerate, runVerify } from './other-commands.ts';
 import { runPlan } from './plan-command.ts';
 import { runReplan } from './replan-command.ts';
+import { runSimulate } from './simulate-command.ts';
+import { runVerify } from './verify-command.ts';
 
 type Command = (context: Context) => number | Promise<number>;
 
@@ -14,8 +20,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   replan: runReplan,
   explain: runExplain,
   verify: runVerify,
+  diff: runDiff,
+  simulate: runSimulate,
   bound: runBound,
   generate: runGenerate,
+  bench: runBench,
 };
 
 function statusOf(error: unknown): number | undefined {

@@ -1,13 +1,15 @@
 // Key ranges from CSV: a hand-written reader over bytes, since a million rows must take a fraction of a second.
 //
 // The header names the columns in any order. Required: start, end, bytes, and read_bps with write_bps or bandwidth_bps
-// (which counts on every replica, because nothing says what part of it is reads). Optional: replicas, drive, pin, group.
+// (which counts on every replica, because nothing says what part of it is reads). Optional: replicas, drive, pin, group, and
+// split_keys: keys, with spaces between, that cut the range into parts of like load.
 // A plain decimal number takes the fast path; anything else goes through the units. Fields may be quoted. BOM, CRLF and
 // blank lines are fine. Every refusal names line and column.
 
 import { expectedButGot, InputError } from '../model/errors.ts';
 import { KeyTable, keyFromText } from '../model/keys.ts';
 import { placeInOrder, type Ranges } from '../model/ranges.ts';
+import { splitKeysFault } from '../model/split-keys.ts';
 import { parseBytes, parseRate } from '../model/units.ts';
 
 export interface RangeFormatOptions {
@@ -22,9 +24,8 @@ const COMMA = 0x2c;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const QUOTE = 0x22;
-const KNOWN = 'start end bytes read_bps write_bps bandwidth_bps replicas drive pin group'.split(
-  ' ',
-);
+const KNOWN =
+  'start end bytes read_bps write_bps bandwidth_bps replicas drive pin group split_keys'.split(' ');
 const text = new TextDecoder();
 
 function countLines(data: Uint8Array): number {
@@ -43,6 +44,7 @@ class Columns {
   readonly placed: string[] = [];
   readonly pins: string[] = [];
   readonly groups: string[] = [];
+  readonly splitKeys: string[] = [];
 
   constructor(data: Uint8Array, rows: number) {
     this.keys = new KeyTable(data, rows * 2);
@@ -79,7 +81,9 @@ class CsvReader {
     let row = 0;
     while (this.#skipBlankLines()) {
       this.#readRow(columns, row);
-      const fault = placeInOrder(columns.keys, columns.joins, row);
+      const fault =
+        placeInOrder(columns.keys, columns.joins, row) ??
+        splitKeysFault(columns.keys, row, columns.splitKeys[row] ?? '');
       if (fault !== undefined) {
         throw new InputError({ file: this.#file, line: this.#line - 1, column: 1 }, fault);
       }
@@ -101,6 +105,7 @@ class CsvReader {
       ...(has('drive') && { placed: columns.placed }),
       ...(has('pin') && { pins: columns.pins }),
       ...(has('group') && { groups: columns.groups }),
+      ...(has('split_keys') && { splitKeys: columns.splitKeys }),
     };
   }
 
@@ -226,6 +231,9 @@ class CsvReader {
         return;
       case 'group':
         columns.groups.push(this.#fieldText().trim());
+        return;
+      case 'split_keys':
+        columns.splitKeys.push(this.#fieldText().trim());
         return;
       default:
         return;

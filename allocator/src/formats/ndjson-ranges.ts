@@ -7,6 +7,7 @@ import { isUtf8 } from 'node:buffer';
 import { expectedButGot, InputError } from '../model/errors.ts';
 import { KeyTable, keyFromText } from '../model/keys.ts';
 import { placeInOrder, type Ranges } from '../model/ranges.ts';
+import { splitKeysFault } from '../model/split-keys.ts';
 import { parseBytes, parseRate } from '../model/units.ts';
 import { type RangeFormatOptions, REPLICAS_MAX } from './csv-ranges.ts';
 import { messageOf, syntaxPlace } from './json-place.ts';
@@ -14,8 +15,10 @@ import { messageOf, syntaxPlace } from './json-place.ts';
 type Row = Readonly<Record<string, unknown>>;
 
 const KNOWN = new Set(
-  'start end bytes read_bps write_bps bandwidth_bps replicas drive pin group'.split(' '),
+  'start end bytes read_bps write_bps bandwidth_bps replicas drive pin group split_keys'.split(' '),
 );
+
+const TEXTS = ['drive', 'pin', 'group', 'split_keys'] as const;
 
 class Line {
   readonly row: Row;
@@ -119,7 +122,12 @@ export function parseNdjsonRanges(
   const joins = new Uint8Array(capacity);
   const columns = [0, 1, 2].map(() => new Float64Array(capacity));
   const replicas = new Uint8Array(capacity);
-  const texts: Record<'drive' | 'pin' | 'group', string[]> = { drive: [], pin: [], group: [] };
+  const texts: Record<(typeof TEXTS)[number], string[]> = {
+    drive: [],
+    pin: [],
+    group: [],
+    split_keys: [],
+  };
   let count = 0;
   lines.forEach((textOfLine, i) => {
     if (textOfLine.trim() === '') return;
@@ -134,7 +142,9 @@ export function parseNdjsonRanges(
     columns[1]![count] = reads;
     columns[2]![count] = writes;
     if (line.row['replicas'] !== undefined) replicas[count] = line.replicas();
-    for (const name of ['drive', 'pin', 'group'] as const) texts[name].push(line.text(name));
+    for (const name of TEXTS) texts[name].push(line.text(name));
+    const badKeys = splitKeysFault(keys, count, texts.split_keys[count]!);
+    if (badKeys !== undefined) line.refuse('split_keys', badKeys);
     count++;
   });
   const some = (values: readonly string[]): boolean => values.some((value) => value !== '');
@@ -149,5 +159,6 @@ export function parseNdjsonRanges(
     ...(some(texts.drive) && { placed: texts.drive }),
     ...(some(texts.pin) && { pins: texts.pin }),
     ...(some(texts.group) && { groups: texts.group }),
+    ...(some(texts.split_keys) && { splitKeys: texts.split_keys }),
   };
 }

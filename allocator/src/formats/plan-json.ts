@@ -6,6 +6,7 @@
 import type { Bound } from '../bounds/bound.ts';
 import { InputError, type InputPlace } from '../model/errors.ts';
 import type { Ranges } from '../model/ranges.ts';
+import type { Cut } from '../model/split-keys.ts';
 import { planLoads } from '../plan/loads.ts';
 import type { CurvePoint, Plan } from '../plan/types.ts';
 import { messageOf, placeOfPath, syntaxPlace } from './json-place.ts';
@@ -73,6 +74,8 @@ export interface PlanJson {
     readonly remedy: string;
   }[];
   readonly placements: readonly PlacementJson[];
+  /** Ranges of the input that were cut before they were placed. */
+  readonly splits?: readonly Cut[];
   readonly moves?: readonly MoveJson[];
 }
 
@@ -120,6 +123,7 @@ function round(value: number): number {
 export interface PlanJsonExtras {
   readonly sha256?: string;
   readonly moves?: readonly MoveJson[];
+  readonly splits?: readonly Cut[];
   /** Loads per drive, loads[r][d]; summed from the ranges when absent. */
   readonly loads?: readonly Float64Array[];
 }
@@ -185,6 +189,7 @@ export function planToJson(plan: Plan, ranges: Ranges, extras: PlanJsonExtras = 
       remedy,
     })),
     placements,
+    ...(extras.splits !== undefined && extras.splits.length > 0 && { splits: extras.splits }),
     ...(extras.moves !== undefined && { moves: extras.moves }),
   };
 }

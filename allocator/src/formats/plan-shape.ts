@@ -55,7 +55,7 @@ const MOVE: Shape = {
 };
 
 const PLAN: Shape = {
-  optional: ['moves'],
+  optional: ['moves', 'splits'],
   fields: {
     objective: text,
     seed: number,
@@ -87,6 +87,7 @@ const PLAN: Shape = {
     placements: {
       list: { fields: { start: key, end: key, drives: texts, ranges: number, bytes: number } },
     },
+    splits: { list: { fields: { start: key, at: { list: key } } } },
     moves: { list: MOVE },
   },
 };

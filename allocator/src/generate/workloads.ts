@@ -196,27 +196,43 @@ export function perfectFit(ranges: number, drives: number, seed: number): Worklo
 
 const DRIFT_SECTIONS = 256;
 
+/** How much changes per step; what is absent is as in the benchmark. */
+export interface Drift {
+  /** Share by which bytes grow. */
+  readonly growth?: number;
+  /** Spread of a section's traffic around its mean, as the step of a random walk on the logarithm. */
+  readonly volatility?: number;
+  /** Traffic of the hot stretch over its usual one. */
+  readonly heat?: number;
+}
+
 /**
  * Traffic at later steps: neighbouring ranges drift together around their mean, as key spaces do, every range grows a little,
- * and at each step one stretch of keys is three times as hot.
+ * and at each step one stretch of keys is hot.
  */
-export function drift(start: Workload, steps: number, seed: number): Workload[] {
+export function drift(
+  start: Workload,
+  steps: number,
+  seed: number,
+  { growth = 0.002, volatility = 0.1, heat: hot = 3 }: Drift = {},
+): Workload[] {
   const random = new Random(seed);
   const count = start.bytes.length;
   const perSection = Math.max(1, Math.ceil(count / DRIFT_SECTIONS));
   const level = new Float64Array(DRIFT_SECTIONS);
   const list: Workload[] = [];
   for (let step = 0; step < steps; step++) {
-    for (let s = 0; s < level.length; s++) level[s] = 0.9 * level[s]! + 0.1 * random.normal();
+    for (let s = 0; s < level.length; s++)
+      level[s] = 0.9 * level[s]! + volatility * random.normal();
     const spot = random.below(count);
     const width = Math.max(1, Math.floor(count / 200));
-    const heat = (i: number): number => (i >= spot && i < spot + width ? 3 : 1);
+    const heat = (i: number): number => (i >= spot && i < spot + width ? hot : 1);
     const levelOf = (i: number): number => level[Math.floor(i / perSection)]!;
     const scale = (column: Float64Array): Float64Array =>
       column.map((value, i) => Math.floor(value * Math.exp(levelOf(i)) * heat(i)));
     list.push({
       name: `${start.name}-step-${step + 1}`,
-      bytes: start.bytes.map((value) => Math.floor(value * (1 + 0.002 * (step + 1)))),
+      bytes: start.bytes.map((value) => Math.floor(value * (1 + growth * (step + 1)))),
       readBps: scale(start.readBps),
       writeBps: scale(start.writeBps),
     });

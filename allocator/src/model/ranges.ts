@@ -23,6 +23,8 @@ export interface Ranges {
   readonly pins?: readonly string[];
   /** Ranges with the same group (not '') stay on the same drive. */
   readonly groups?: readonly string[];
+  /** Keys that cut a range into parts of like load, as text with spaces between; '' where none are known. */
+  readonly splitKeys?: readonly string[];
 }
 
 export interface RangeRow {
@@ -35,6 +37,7 @@ export interface RangeRow {
   readonly drives?: readonly string[];
   readonly pin?: string;
   readonly group?: string;
+  readonly splitKeys?: readonly string[];
 }
 
 function toBytes(key: string | Uint8Array): Uint8Array {
@@ -89,6 +92,9 @@ export function rangesFrom(rows: readonly RangeRow[]): Ranges {
     ...(rows.some((row) => row.pin !== undefined) && { pins: rows.map((row) => row.pin ?? '') }),
     ...(rows.some((row) => row.group !== undefined) && {
       groups: rows.map((row) => row.group ?? ''),
+    }),
+    ...(rows.some((row) => row.splitKeys !== undefined) && {
+      splitKeys: rows.map((row) => (row.splitKeys ?? []).join(' ')),
     }),
   };
 }

@@ -37,6 +37,14 @@ export class Candidates {
     return this.list.reduce((most, drive) => Math.max(most, drive.usable[r]!), start);
   }
 
+  /** Usable capacities that occur, each once. */
+  kinds(): (readonly number[])[] {
+    const seen = new Map<string, readonly number[]>();
+    if (this.type !== undefined) seen.set(this.type.usable.join(), this.type.usable);
+    for (const { usable } of this.list) seen.set(usable.join(), usable);
+    return [...seen.values()];
+  }
+
   finite(): (readonly number[])[] {
     return this.list.map((drive) => drive.usable);
   }

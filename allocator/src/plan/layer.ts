@@ -25,6 +25,7 @@ import {
   type Packing,
   packingFrom,
 } from '../packing/packing.ts';
+import { tradeOff, undominated } from './trade-off.ts';
 import type { CurvePoint, Objective, PlanTools } from './types.ts';
 
 export interface Layer {
@@ -39,6 +40,8 @@ export interface Layer {
   /** Work that saving index entries by merging neighbours may do. */
   readonly mergeSteps: number;
   readonly tools: PlanTools;
+  /** Compute the trade-off between drives and index entries as well. */
+  readonly wantsCurve: boolean;
 }
 
 export interface Supply {
@@ -278,7 +281,14 @@ class EqualLayer {
       );
     }
     binOf = this.#withMergedNeighbours(binOf);
-    return { binOf, drives: renumber(binOf), bounds, curve: this.#curve };
+    return { binOf, drives: renumber(binOf), bounds, curve: this.#wholeCurve() };
+  }
+
+  #wholeCurve(): readonly CurvePoint[] {
+    if (!this.#layer.wantsCurve) return this.#curve;
+    const { budget } = this.#layer;
+    const more = tradeOff(this.#packing, this.#capacity, this.#lower, this.#most, budget);
+    return undominated([...this.#curve, ...more]);
   }
 
   /** Where many entries per drive are left, packs merged neighbours on as many drives; the search for drives has had its steps. */

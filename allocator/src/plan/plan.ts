@@ -7,7 +7,7 @@
 import { type Bound, bestBound, ceilDivide } from '../bounds/bound.ts';
 import { inventoryBounds } from '../bounds/sums.ts';
 import { InfeasibleError, NoPlanError } from '../model/errors.ts';
-import { type Ranges, rangeName } from '../model/ranges.ts';
+import type { Ranges } from '../model/ranges.ts';
 import { formatQuantity } from '../model/units.ts';
 import { Budget } from '../packing/budget.ts';
 import { exactSum } from '../packing/packing.ts';
@@ -16,44 +16,11 @@ import { dealToParts, partsOf, zoneShares } from '../replicas/zones.ts';
 import { type Candidates, candidatesOf, splitByZone } from './candidates.ts';
 import { type Demand, demandOf, pick, pickJoins, wholeDemand } from './demand.ts';
 import { type Placed, packOnSupply } from './placing.ts';
-import type {
-  CurvePoint,
-  Plan,
-  PlanInput,
-  PlannedDrive,
-  PlanOptions,
-  PlanTools,
-  Unplaced,
-} from './types.ts';
+import type { CurvePoint, Plan, PlanInput, PlannedDrive, PlanOptions, PlanTools } from './types.ts';
+import { findUnplaceable } from './unplaceable.ts';
 
 const STEPS_DEFAULT = 1_000_000_000;
 const MERGE_STEPS_MAX = 400_000_000;
-
-/** Ranges that no empty drive can hold, with what would help. */
-function findUnplaceable(
-  ranges: Ranges,
-  whole: readonly Float64Array[],
-  resources: readonly string[],
-  candidates: Candidates,
-): Unplaced[] {
-  const most = resources.map((_, r) => candidates.largest(r));
-  const unplaced: Unplaced[] = [];
-  for (let i = 0; i < ranges.count; i++) {
-    const r = whole.findIndex((column, k) => column[i]! > most[k]!);
-    if (r < 0) continue;
-    const times = whole[r]![i]! / most[r]!;
-    const need = formatQuantity(resources[r]!, whole[r]![i]!);
-    unplaced.push({
-      range: i,
-      reason: `${rangeName(ranges, i)} needs ${need} of ${resources[r]}, ${times.toFixed(2)} times what the largest drive offers (${formatQuantity(resources[r]!, most[r]!)})`,
-      remedy:
-        resources[r] === 'bytes'
-          ? `split it at ${Math.ceil(times) - 1} or more points`
-          : `split it at ${Math.ceil(times) - 1} or more points, or let more replicas serve its reads`,
-    });
-  }
-  return unplaced;
-}
 
 function copiesOf(ranges: Ranges, replicas: number, i: number): number {
   return ranges.replicas?.[i] || replicas;
@@ -85,6 +52,7 @@ class Planner {
   readonly #whole: readonly Float64Array[];
   readonly #budget: Budget;
   readonly #mergeSteps: number;
+  readonly #wantsCurve: boolean;
   readonly #drives: PlannedDrive[] = [];
   readonly #bounds: Bound[] = [];
   readonly #curve: CurvePoint[] = [];
@@ -110,6 +78,7 @@ class Planner {
     this.#whole = wholeDemand(this.#demand);
     const steps = options.steps ?? STEPS_DEFAULT;
     this.#budget = new Budget(steps, tools.shouldStop);
+    this.#wantsCurve = options.wantsCurve ?? false;
     this.#mergeSteps = Math.min(MERGE_STEPS_MAX, steps * 0.4);
   }
 
@@ -152,6 +121,7 @@ class Planner {
       budget: this.#budget,
       mergeSteps: this.#mergeSteps,
       tools: this.#tools,
+      wantsCurve: this.#wantsCurve,
     };
     const texts = (list: readonly string[] | undefined): string[] | undefined =>
       list === undefined ? undefined : Array.from(at, (i) => list[i]!);

@@ -23,6 +23,8 @@ export interface PlanOptions {
   /** Share of each resource that stays free, in the order of the drives' resources; 0 when absent. */
   readonly headroom?: readonly number[];
   readonly drivesMax?: number;
+  /** Also compute the curve of drives against index entries; equal drives and single copies only. */
+  readonly wantsCurve?: boolean;
   readonly seed?: number;
   /** Work the searches may do; about 10^8 a second. */
   readonly steps?: number;

@@ -11,48 +11,14 @@ import { countEntries } from '../plan/plan.ts';
 import type { PlanInput } from '../plan/types.ts';
 import { clusterDrives } from './cluster-drives.ts';
 import { chooseToShed, shedBound } from './shed.ts';
-import { type ClusterDrive, ClusterState } from './state.ts';
-import { type CopyMove, type MoveReason, type OrderedMove, orderMoves } from './waves.ts';
-
-export interface ReplanOptions {
-  readonly replicas?: number;
-  readonly reads?: 'tail' | 'shared';
-  readonly headroom?: readonly number[];
-  /** Bring drives down to the mean fill plus the threshold, not only to their capacity. */
-  readonly isBalancing?: boolean;
-  /** Share of capacity: overloads are relieved that far below the limit, and balance tolerates that much above the mean. */
-  readonly threshold?: number;
-  readonly isShrinking?: boolean;
-  /**
-   * Only tails are moved to relieve drives: for clusters in which a copy that comes becomes the tail, and
-   * the tail serves the reads. What must move (drained drives, shared zones) moves whatever its place.
-   */
-  readonly isMovingTailsOnly?: boolean;
-  readonly moveBytesMax?: number;
-  readonly movesMax?: number;
-  readonly movesPerDrive?: number;
-}
-
-/** Where copies are now: chain of drive ids per range, head first; shorter or empty where copies are missing. */
-export type CurrentPlacement = readonly (readonly string[])[];
-
-export interface Replan {
-  readonly drives: readonly ClusterDrive[];
-  readonly chains: readonly Int32Array[];
-  readonly moves: readonly OrderedMove[];
-  readonly bytesMoved: number;
-  /** No way to mend the violations moves fewer bytes than this. */
-  readonly bytesBound: number;
-  readonly entriesBefore: number;
-  readonly entriesAfter: number;
-  /** What could not be mended, in words. */
-  readonly unsolved: readonly string[];
-  readonly before: readonly (readonly number[])[];
-  readonly after: readonly (readonly number[])[];
-}
+import { ClusterState } from './state.ts';
+import type { CurrentPlacement, Replan, ReplanOptions } from './types.ts';
+import { type CopyMove, type MoveReason, orderMoves } from './waves.ts';
 
 /** Choices of what a drive sheds; one is enough unless drives of the other copies are in the way. */
 const SHED_ROUNDS = 16;
+/** With a limit on index entries many copies are refused before one is found that may go. */
+const LIMITED_SHED_ROUNDS = 400;
 
 class Replanner {
   readonly #input: PlanInput;
@@ -64,11 +30,14 @@ class Replanner {
   readonly #unsolved: string[] = [];
   #bytesBound = 0;
   #bytesMoved = 0;
+  #entriesAdded = 0;
+  readonly #entriesAddedMax: number;
   #limits: Float64Array[] = [];
 
   constructor(input: PlanInput, current: CurrentPlacement, options: ReplanOptions) {
     this.#input = input;
     this.#options = options;
+    this.#entriesAddedMax = options.entriesAddedMax ?? Number.POSITIVE_INFINITY;
     this.#headroom = options.headroom ?? input.drives.resources.map(() => 0);
     const replicas = options.replicas ?? 1;
     const { ranges } = input;
@@ -156,8 +125,12 @@ class Replanner {
    * The open drive that stays least filled, or, when drives are being emptied, becomes fullest; a neighbour's drive wins when
    * it is about as good.
    */
-  #target(copy: number, isFilling: boolean): number {
+  #target(copy: number, isFilling: boolean, isForced: boolean): number {
     const state = this.#state;
+    const { joins } = this.#input.ranges;
+    const entriesLeft = isForced
+      ? Number.POSITIVE_INFINITY
+      : this.#entriesAddedMax - this.#entriesAdded;
     const from = state.driveOf(copy);
     let best = -1;
     let least = Number.POSITIVE_INFINITY;
@@ -169,7 +142,9 @@ class Replanner {
         fill = Math.max(fill, after / Math.max(1, this.#limits[r]![d]!));
       }
       if (isFilling) fill = state.loads[0]![d] === 0 ? 2 : 1 - fill;
-      if (state.isNeighbour(copy, d, this.#input.ranges.joins)) fill *= 0.5;
+      if (state.isNeighbour(copy, d, joins)) fill *= 0.5;
+      // Two entries are the most that one copy can add.
+      if (entriesLeft < 2 && state.entriesAdded(copy, d, joins) > entriesLeft) continue;
       if (fill < least && !state.clashes(copy, d)) {
         best = d;
         least = fill;
@@ -209,6 +184,7 @@ class Replanner {
     if (!this.#movedFrom.has(copy)) this.#movedFrom.set(copy, from);
     this.#moves.push({ copy, from, to, reason });
     this.#bytesMoved += this.#state.demand(0, copy);
+    this.#entriesAdded += this.#state.entriesAdded(copy, to, this.#input.ranges.joins);
     this.#state.move(copy, to);
   }
 
@@ -263,11 +239,23 @@ class Replanner {
     }
   }
 
+  get #isIndexLimited(): boolean {
+    return this.#entriesAddedMax !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether a copy on a further drive would pass the limit on index entries. */
+  #mayAddEntries(): boolean {
+    return this.#entriesAdded + 2 <= this.#entriesAddedMax;
+  }
+
   #place(copy: number, reason: MoveReason): boolean {
-    let to = this.#target(copy, reason === 'shrink');
-    if (to < 0 && reason !== 'balance' && reason !== 'shrink') to = this.#newDrive(copy);
+    const isForced = reason === 'drain' || reason === 'domain' || reason === 'new-range';
+    const isWish = reason === 'balance' || reason === 'shrink';
+    let to = this.#target(copy, reason === 'shrink', isForced);
+    if (to < 0 && (isForced || (!isWish && this.#mayAddEntries()))) to = this.#newDrive(copy);
     if (to < 0) {
-      if (reason !== 'balance' && reason !== 'shrink') {
+      // With a limit on index entries other copies may do; what stays over capacity is said once, per drive.
+      if (isForced || (!isWish && !this.#isIndexLimited)) {
         this.#unsolved.push(`no drive has room for a copy that must move (${reason})`);
       }
       return false;
@@ -300,7 +288,11 @@ class Replanner {
     const excess = this.#excess(d);
     this.#bytesBound += shedBound(state, copies, excess);
     let left = copies;
-    for (let round = 0; round < SHED_ROUNDS; round++) {
+    for (
+      let round = 0;
+      round < (this.#isIndexLimited ? LIMITED_SHED_ROUNDS : SHED_ROUNDS);
+      round++
+    ) {
       const missing = this.#excess(d);
       if (missing.every((value) => value <= 0)) return;
       const chosen = chooseToShed(state, left, this.#withMargin(d, missing));
@@ -318,7 +310,8 @@ class Replanner {
       if (chosen.length === 0) break;
     }
     if (this.#excess(d).some((value) => value > 0) && !this.#options.isBalancing) {
-      this.#unsolved.push(`${state.drives[d]!.id} stays over its capacity`);
+      const limit = this.#mayAddEntries() ? '' : '; the limit on index entries is reached';
+      this.#unsolved.push(`${state.drives[d]!.id} stays over its capacity${limit}`);
     }
   }
 
@@ -353,6 +346,7 @@ class Replanner {
     const state = this.#state;
     const mark = this.#moves.length;
     const bytes = this.#bytesMoved;
+    const entries = this.#entriesAdded;
     const drive = state.drives[d]!;
     state.drives[d] = { ...drive, isOpen: false };
     copies.sort((a, b) => state.demand(0, b) - state.demand(0, a) || a - b);
@@ -362,6 +356,7 @@ class Replanner {
     if (isEmptied) return true;
     for (const move of this.#moves.splice(mark).reverse()) state.move(move.copy, move.from);
     this.#bytesMoved = bytes;
+    this.#entriesAdded = entries;
     state.drives[d] = drive;
     return false;
   }

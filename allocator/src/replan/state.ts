@@ -107,6 +107,25 @@ export class ClusterState {
     return i + 1 < this.count && joins[i + 1] === 1 && chain[i + 1] === d;
   }
 
+  /** Index entries that begin at range i: 1, or 0 where it goes on with the chain of the range before. */
+  #beginsEntry(i: number, joins: Uint8Array): number {
+    if (i < 0 || i >= this.count || this.chains[0]![i]! < 0) return 0;
+    if (joins[i] === 0) return 1;
+    return +this.chains.some((chain) => chain[i] !== chain[i - 1]);
+  }
+
+  /** Index entries more (or fewer, if negative) when the copy is on drive d. */
+  entriesAdded(copy: number, d: number, joins: Uint8Array): number {
+    const i = copy % this.count;
+    const chain = this.chains[Math.floor(copy / this.count)]!;
+    const here = chain[i]!;
+    const before = this.#beginsEntry(i, joins) + this.#beginsEntry(i + 1, joins);
+    chain[i] = d;
+    const after = this.#beginsEntry(i, joins) + this.#beginsEntry(i + 1, joins);
+    chain[i] = here;
+    return after - before;
+  }
+
   fill(d: number): number {
     let most = 0;
     for (let r = 0; r < this.loads.length; r++) {

@@ -8,6 +8,7 @@ import type { DriveSet } from '../model/drives.ts';
 import { keyFromText } from '../model/keys.ts';
 import type { Ranges } from '../model/ranges.ts';
 import { copiesWanted, copyDemand } from './copy-demand.ts';
+import { cutRanges } from './cut.ts';
 import { afterHeadroom, machinesOf } from './machines.ts';
 
 type Rule = Pick<PlanJson, 'resources' | 'reads' | 'replicas'>;
@@ -143,9 +144,11 @@ function rangesIn(move: MoveJson, ranges: Ranges): number[] {
 export function verifyMoves(
   plan: PlanJson,
   before: PlanJson,
-  ranges: Ranges,
+  input: Ranges,
   drives: DriveSet,
 ): string[] {
+  // What the cuts lack is said where the plan itself is checked.
+  const ranges = cutRanges(input, plan.splits ?? [], () => {});
   const machine = machinesOf(drives);
   const usable = (id: string): number[] | undefined =>
     machine(id)?.capacity.map((value, r) => afterHeadroom(value, plan.headroom[r] ?? 0));

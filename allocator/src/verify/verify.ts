@@ -6,6 +6,7 @@ import type { PlanJson } from '../formats/plan-json.ts';
 import type { DriveSet } from '../model/drives.ts';
 import type { Ranges } from '../model/ranges.ts';
 import { type Certified, verifyBounds } from './certificates.ts';
+import { cutRanges } from './cut.ts';
 import { checkFigures } from './figures.ts';
 import { afterHeadroom, type Machine, machinesOf } from './machines.ts';
 import { type Tally, walkPlacements } from './walk.ts';
@@ -103,7 +104,7 @@ function checkBounds(plan: PlanJson, bounds: readonly Certified[], faults: Fault
 /** `sha256` is the fingerprint of the ranges file; the plan's own is compared with it when both are there. */
 export function verifyPlan(
   plan: PlanJson,
-  ranges: Ranges,
+  input: Ranges,
   drives: DriveSet,
   sha256?: string,
 ): Verdict {
@@ -111,6 +112,7 @@ export function verifyPlan(
   checkRules(plan, drives, faults);
   // Under other rules every further figure would be off; the sentence that matters would drown.
   if (faults.list.length > 0) return { faults: faults.list, bounds: [], lower: 0 };
+  const ranges = cutRanges(input, plan.splits ?? [], faults.add);
   const machine = machinesOf(drives);
   const tally = walkPlacements(plan, ranges, machine, faults.add);
   checkCapacity(plan, tally, machine, faults);
