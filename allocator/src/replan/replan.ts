@@ -10,6 +10,8 @@ import { demandOf } from '../plan/demand.ts';
 import { countEntries } from '../plan/plan.ts';
 import type { PlanInput } from '../plan/types.ts';
 import { clusterDrives } from './cluster-drives.ts';
+import { type ExchangeMove, Exchanges } from './exchange.ts';
+import { limitsOf } from './limits.ts';
 import { chooseToShed, shedBound } from './shed.ts';
 import { ClusterState } from './state.ts';
 import type { CurrentPlacement, Replan, ReplanOptions } from './types.ts';
@@ -64,9 +66,11 @@ class Replanner {
     const { joins } = this.#input.ranges;
     const entriesBefore = countEntries(joins, state.chains);
     const before = state.loads.map((load) => [...load]);
-    this.#setLimits();
+    this.#limits = limitsOf(state, this.#options);
     this.#moveForced();
     this.#relieve();
+    this.#exchange();
+    this.#sayOverloads();
     if (this.#options.isShrinking) this.#shrink();
     const limits = { movesPerDrive: this.#options.movesPerDrive ?? 1_000_000 };
     const { ordered, stuck } = orderMoves(state, this.#netMoves(), limits);
@@ -89,22 +93,6 @@ class Replanner {
       before,
       after: state.loads,
     };
-  }
-
-  /** Limits of each drive: its capacity, or under balance the mean fill and the threshold above it. */
-  #setLimits(): void {
-    const state = this.#state;
-    const open = state.drives.flatMap((drive, d) => (drive.isOpen ? [d] : []));
-    this.#limits = state.loads.map((load, r) => {
-      const total = load.reduce((sum, value) => sum + value, 0);
-      const capacity = open.reduce((sum, d) => sum + state.drives[d]!.usable[r]!, 0);
-      const level = total / Math.max(1, capacity) + (this.#options.threshold ?? 0.02);
-      return Float64Array.from(state.drives, (drive) =>
-        this.#options.isBalancing
-          ? Math.min(drive.usable[r]!, level * drive.usable[r]!)
-          : drive.usable[r]!,
-      );
-    });
   }
 
   #excess(d: number): number[] {
@@ -254,8 +242,8 @@ class Replanner {
     let to = this.#target(copy, reason === 'shrink', isForced);
     if (to < 0 && (isForced || (!isWish && this.#mayAddEntries()))) to = this.#newDrive(copy);
     if (to < 0) {
-      // With a limit on index entries other copies may do; what stays over capacity is said once, per drive.
-      if (isForced || (!isWish && !this.#isIndexLimited)) {
+      // Other copies may do, or an exchange; what stays over capacity is said once, per drive.
+      if (isForced) {
         this.#unsolved.push(`no drive has room for a copy that must move (${reason})`);
       }
       return false;
@@ -309,10 +297,43 @@ class Replanner {
       left = left.filter((copy) => !tried.has(copy));
       if (chosen.length === 0) break;
     }
-    if (this.#excess(d).some((value) => value > 0) && !this.#options.isBalancing) {
-      const limit = this.#mayAddEntries() ? '' : '; the limit on index entries is reached';
-      this.#unsolved.push(`${state.drives[d]!.id} stays over its capacity${limit}`);
+  }
+
+  /** Drives that are still above a limit give copies for others, as long as that helps. */
+  #exchange(): void {
+    const { isBalancing = false } = this.#options;
+    const lists = this.#state.copiesByDrive().map((copies) => this.#movable(copies));
+    const exchanges = new Exchanges(this.#state, this.#limits, lists, !isBalancing);
+    for (let d = exchanges.next(); d >= 0; d = exchanges.next()) {
+      const found = exchanges.best(d);
+      if (found === undefined || !this.#mayExchange(found)) {
+        exchanges.giveUp(d);
+        continue;
+      }
+      const reason = this.#reasonOf(this.#excess(d));
+      for (const { copy, to } of found) {
+        exchanges.moved(copy, to);
+        this.#move(copy, to, to === d ? 'exchange' : reason);
+      }
     }
+  }
+
+  /** The limits on bytes, moves and index entries hold for an exchange as a whole. */
+  #mayExchange(found: readonly ExchangeMove[]): boolean {
+    const { movesMax = Number.POSITIVE_INFINITY } = this.#options;
+    const bytes = found.reduce((sum, { copy }) => sum + this.#state.demand(0, copy), 0);
+    const entries = this.#entriesAdded + 2 * found.length;
+    if (this.#isIndexLimited && entries > this.#entriesAddedMax) return false;
+    return !this.#isSpent(bytes) && this.#moves.length + found.length <= movesMax;
+  }
+
+  #sayOverloads(): void {
+    if (this.#options.isBalancing) return;
+    const limit = this.#mayAddEntries() ? '' : '; the limit on index entries is reached';
+    this.#state.drives.forEach((drive, d) => {
+      if (!drive.isOpen || this.#excess(d).every((value) => value <= 0)) return;
+      this.#unsolved.push(`${drive.id} stays over its capacity${limit}`);
+    });
   }
 
   #reasonOf(missing: readonly number[]): MoveReason {

@@ -14,6 +14,7 @@ export type MoveReason =
   | 'new-range'
   | 'balance'
   | 'shrink'
+  | 'exchange'
   | 'cycle';
 
 /** A copy of a range from one drive (-1: from nowhere) to another. */

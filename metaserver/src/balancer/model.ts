@@ -52,6 +52,12 @@ export interface Model {
   readonly chains: readonly (readonly DriveId[])[];
 }
 
+export interface ModelParts
+  extends Pick<Model, 'records' | 'bytes' | 'reads' | 'figures' | 'chains'> {
+  /** Size and use of each range, by the position of its record. */
+  readonly rows: readonly RangeRow[];
+}
+
 /** How much a range is used: as measured now, or over a longer time. */
 export type LoadOf = (record: RangeRecord) => RangeLoad;
 
@@ -111,13 +117,18 @@ export function modelOf(sources: PictureSources, loadOf: LoadOf): Model {
     chains.push(chain);
     rows.push(rowOf(record, size, loadOf(record), chain.length));
   }
-  leaveOutIdleWork(rows, figures.length);
+  return modelFrom({ records, bytes, rows, chains, figures, reads: readsOf(sources, records) });
+}
+
+/** The model of these ranges and drives, in key order. */
+export function modelFrom(parts: ModelParts): Model {
+  const { records, bytes, chains, figures, reads } = parts;
+  const rows = withoutIdleWork(parts.rows, figures.length);
   const zoned = areZonesBinding(
     figures,
     chains.reduce((most, chain) => Math.max(most, chain.length), 0),
   );
   const means = meansOf(figures, rows);
-  const reads = readsOf(sources, records);
   return { records, bytes, ranges: rangesFrom(rows), means, zoned, reads, figures, chains };
 }
 
@@ -140,12 +151,10 @@ function readsOf(
 }
 
 /** A cluster that does next to nothing is not moved about for how it does it. */
-function leaveOutIdleWork(rows: RangeRow[], driveCount: number): void {
+function withoutIdleWork(rows: readonly RangeRow[], driveCount: number): readonly RangeRow[] {
   const work = rows.reduce((sum, row) => sum + (row.replicas ?? 1) * row.writeBps + row.readBps, 0);
-  if (work >= WORK_MIN * driveCount) return;
-  rows.forEach((row, position) => {
-    rows[position] = { ...row, readBps: 0, writeBps: 0 };
-  });
+  if (work >= WORK_MIN * driveCount) return rows;
+  return rows.map((row) => ({ ...row, readBps: 0, writeBps: 0 }));
 }
 
 /** Everything in proportion to what a drive can hold, or do. */

@@ -102,7 +102,10 @@ const MOVES_MAX = 10_000;
 type Loads = readonly (readonly number[])[];
 
 export function planRebalance(sources: PictureSources, loadOf: LoadOf): RebalancePlan {
-  const model = modelOf(sources, loadOf);
+  return planFor(modelOf(sources, loadOf));
+}
+
+export function planFor(model: Model): RebalancePlan {
   const before = loadsOf(model);
   if (model.figures.length < 2 || model.records.length === 0) {
     const note = 'there are not two drives that are up and take ranges, or there is no range';
@@ -121,7 +124,7 @@ export function planRebalance(sources: PictureSources, loadOf: LoadOf): Rebalanc
     const target = result.drives[to]?.id as DriveId;
     const range = model.records[position]?.id as RangeId;
     const bytes = model.bytes[position] as number;
-    const why = explain(reason, balance[from]);
+    const why = explain(reason, balance[from], target);
     return { range, from: source, to: target, bytes, reason, why, wave };
   });
   const bytesMoved = moves.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -257,10 +260,11 @@ function balances(model: Model, before: Loads, after: Loads): DriveBalance[] {
   }));
 }
 
-function explain(reason: MoveReason, source: DriveBalance | undefined): string {
+function explain(reason: MoveReason, source: DriveBalance | undefined, target: DriveId): string {
   if (reason === 'domain') return 'two copies of the range are in one zone';
   if (reason === 'cycle') return 'makes room for another move';
   const { id, byteFillBefore, workFillBefore } = source as DriveBalance;
+  if (reason === 'exchange') return `makes room on ${id} for what comes from ${target}`;
   if (byteFillBefore >= workFillBefore) {
     return `${id} holds ${byteFillBefore.toFixed(2)} times its share of the bytes`;
   }
