@@ -10,7 +10,6 @@
 import { EMPTY_KEY, type OperationCode, type OperationInput } from '@piton/protocol';
 import type { Attempt } from '../errors/kv-error.ts';
 import type { Key } from '../keys/key-encoder.ts';
-import type { DriveLink } from '../transport/drive-link.ts';
 import type { Session } from '../transport/session.ts';
 import type { Codec } from '../values/codec.ts';
 
@@ -88,6 +87,18 @@ export interface Extras {
   attemptTrace: object | undefined;
 }
 
+/** What takes an operation to a drive, as the operation sees it. */
+export interface Carrier {
+  readonly drive: string;
+  readonly isConnected: boolean;
+  /** Why the last attempt to connect failed. */
+  readonly lastError: unknown;
+  /** An operation that waits in it has been settled. */
+  noteSettled(): void;
+  /** An operation that was sent has been given up. */
+  cancel(operation: Operation): void;
+}
+
 const nobody = (): void => {};
 const NO_INCREMENT = 0n;
 
@@ -115,7 +126,7 @@ export class Operation implements OperationInput {
   wakeAtMs = 0;
   /** Bytes that it counts for in queues and credit. */
   weightBytes = 0;
-  link: DriveLink | undefined = undefined;
+  link: Carrier | undefined = undefined;
   /** Sent to a member that had refused reads of the range. */
   isTrial = false;
   session: Session | undefined = undefined;

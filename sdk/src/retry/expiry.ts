@@ -59,7 +59,7 @@ function expiryInQueue(operation: Operation): Expiry {
 }
 
 function unreachable(operation: Operation): Expiry {
-  const cause = operation.link?.dialer.lastError;
+  const cause = operation.link?.lastError;
   const code =
     cause instanceof HandshakeError && cause.status !== Status.expired
       ? codeOfStatus(cause.status)

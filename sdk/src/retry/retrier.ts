@@ -18,7 +18,13 @@ import {
 import { backOffChannel, staleChannel } from '../diagnostics/channels.ts';
 import type { Counters } from '../diagnostics/counters.ts';
 import { failureOf, refusalOf } from '../errors/failures.ts';
-import { KIND_NAMES, type Operation, State, type Trouble } from '../operations/operation.ts';
+import {
+  type Carrier,
+  KIND_NAMES,
+  type Operation,
+  State,
+  type Trouble,
+} from '../operations/operation.ts';
 import type { OperationTable } from '../operations/operation-table.ts';
 import type { Room } from '../operations/room.ts';
 import type { Settler } from '../operations/settler.ts';
@@ -86,7 +92,7 @@ export class Retrier {
   }
 
   /** The drive has not answered a read for too long: another member may, if there is one. */
-  leave(operation: Operation, link: DriveLink): void {
+  leave(operation: Operation, link: Carrier): void {
     const route = this.#parts.routing.routeOf(operation);
     const isElsewhere = route?.readers.some((other) => other !== link && other.isConnected);
     if (route !== undefined && isElsewhere === true) this.moveOn(operation, 'silent');

@@ -2,7 +2,7 @@
 //
 // Looked at when the sweeper runs: a link notes the moment at which its watched read would be silent.
 
-import { type Operation, State } from '../operations/operation.ts';
+import { type Carrier, type Operation, State } from '../operations/operation.ts';
 import type { Readers } from '../routing/readers.ts';
 import type { DriveLink } from '../transport/drive-link.ts';
 import type { DriveLinks } from '../transport/drive-links.ts';
@@ -18,7 +18,7 @@ export interface SilenceParts {
 
 export class Silence {
   readonly #parts: SilenceParts;
-  readonly #silent: Set<DriveLink> = new Set();
+  readonly #silent: Set<Carrier> = new Set();
 
   constructor(parts: SilenceParts) {
     this.#parts = parts;

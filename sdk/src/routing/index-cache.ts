@@ -17,18 +17,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import type { DriveLink } from '../transport/drive-link.ts';
 import type { DriveLinks } from '../transport/drive-links.ts';
-import type { Absences } from './readers.ts';
-
-/** A record with the links to its drives. */
-export interface Route {
-  readonly record: RangeRecord;
-  /** Takes the writes; undefined when no member serves. */
-  readonly head: DriveLink | undefined;
-  /** May answer reads: the serving members from head to tail, or the tail alone. */
-  readonly readers: readonly DriveLink[];
-  /** Who of them is left alone for a while; see readers.ts. */
-  absences: Absences | undefined;
-}
+import type { Route } from './route.ts';
 
 export class IndexCache {
   readonly #index: RangeIndex = new RangeIndex();

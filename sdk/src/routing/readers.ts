@@ -10,8 +10,9 @@
 // single reads. When nobody is fine, somebody is asked all the same.
 
 import type { Random } from '@piton/protocol';
+import type { Carrier } from '../operations/operation.ts';
 import type { DriveLink } from '../transport/drive-link.ts';
-import type { Route } from './index-cache.ts';
+import type { Route } from './route.ts';
 
 /** How long a member is left alone: the first time, and at most; drawn between half and the whole. */
 const OUT_MS_FIRST = 50;
@@ -25,12 +26,6 @@ const SHARE_LEAST = 64;
 const PREFERENCE = 1.5;
 /** Bytes of a long key that decide. */
 const HASHED_BYTES = 32;
-
-/** Members of one range that cannot answer reads of it just now. */
-export interface Absences {
-  readonly untilMs: number[];
-  readonly times: number[];
-}
 
 export class Readers {
   readonly #random: Random;
@@ -100,10 +95,10 @@ export class Readers {
   }
 
   /** A member that had refused reads of a range has answered one. */
-  welcome(route: Route, link: DriveLink): void {
+  welcome(route: Route, link: Carrier): void {
     const { absences } = route;
     if (absences === undefined) return;
-    const position = route.readers.indexOf(link);
+    const position = (route.readers as readonly Carrier[]).indexOf(link);
     if (position < 0) return;
     absences.untilMs[position] = 0;
     absences.times[position] = 0;

@@ -9,7 +9,8 @@ import type { Operation } from '../operations/operation.ts';
 import type { DriveLink } from '../transport/drive-link.ts';
 import type { DriveLinks } from '../transport/drive-links.ts';
 import type { Addresses } from './addresses.ts';
-import type { IndexCache, Route } from './index-cache.ts';
+import type { IndexCache } from './index-cache.ts';
+import type { Route } from './route.ts';
 
 export type Source = 'push' | 'reply' | 'fetch' | 'file';
 

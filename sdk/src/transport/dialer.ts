@@ -4,16 +4,31 @@
 // attempt under way. A drive whose address is new is tried at once.
 
 import {
+  type ClusterId,
   type Connection,
   ConnectionClosedError,
   dial,
+  type Environment,
   type Frame,
   NodeKind,
 } from '@piton/protocol';
 import { type ConnectContext, connectChannel, healthChannel } from '../diagnostics/channels.ts';
+import type { Counters } from '../diagnostics/counters.ts';
 import { backOffMs } from '../retry/back-off.ts';
-import type { LinkOwner } from './link-owner.ts';
 import { SOFTWARE } from './software.ts';
+
+/** What a dialer needs from the client around it. */
+export interface DialerOwner {
+  readonly environment: Environment;
+  readonly counters: Counters;
+  /** Undefined until the metadata server has said which cluster this is. */
+  readonly cluster: ClusterId | undefined;
+  /** Random name of this client, for the logs of the others. */
+  readonly clientName: string;
+  addressOf(drive: string): string | undefined;
+  /** Nobody has said where this drive listens. */
+  missAddress(drive: string): void;
+}
 
 export interface DialerEvents {
   opened(connection: Connection): void;
@@ -32,7 +47,7 @@ interface Waiter {
 
 export class Dialer {
   readonly #drive: string;
-  readonly #owner: LinkOwner;
+  readonly #owner: DialerOwner;
   readonly #events: DialerEvents;
   #connection: Connection | undefined;
   #isDialling = false;
@@ -44,7 +59,7 @@ export class Dialer {
   #pause: { cancel(): void } | undefined;
   #waiters: Waiter[] = [];
 
-  constructor(drive: string, owner: LinkOwner, events: DialerEvents) {
+  constructor(drive: string, owner: DialerOwner, events: DialerEvents) {
     this.#drive = drive;
     this.#owner = owner;
     this.#events = events;

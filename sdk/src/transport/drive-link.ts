@@ -16,12 +16,11 @@ import {
   messages,
   Opcode,
 } from '@piton/protocol';
-import type { Operation } from '../operations/operation.ts';
+import type { Carrier, Operation } from '../operations/operation.ts';
 import { Credit } from './credit.ts';
-import { Dialer } from './dialer.ts';
+import { Dialer, type DialerOwner } from './dialer.ts';
 import { Fifo } from './fifo.ts';
 import { LinkHealth } from './link-health.ts';
-import type { LinkOwner } from './link-owner.ts';
 import { Session } from './session.ts';
 
 const { FRAME_BYTES_TARGET, OPERATIONS_PER_FRAME_MAX } = limits;
@@ -29,7 +28,31 @@ const { FRAME_BYTES_TARGET, OPERATIONS_PER_FRAME_MAX } = limits;
 const SESSION_LIFE_MS = 10_000;
 const NO_SESSION = { high: 0, low: 0, lowest: 0 } as const;
 
-export class DriveLink {
+/** What a link needs from the client around it. The dispatcher is the one owner. */
+export interface LinkOwner extends DialerOwner {
+  readonly maxInFlightPerDrive: number;
+  /** The index version up to which the metadata server's changes are known. */
+  readonly indexVersion: number;
+  encodeKey(operation: Operation): void;
+  /** The operation is in the frame. */
+  sent(operation: Operation, link: DriveLink): void;
+  /** The link has a frame to flush at the end of this turn. */
+  markDirty(link: DriveLink): void;
+  /** The link may send what waits in it: pump it in this turn. */
+  markReady(link: DriveLink): void;
+  /** A read is watched for how long its answer takes. */
+  watching(link: DriveLink): void;
+  /** A new connection. */
+  handleOpened(link: DriveLink): void;
+  /** An attempt to connect has failed, the first in a row. */
+  handleUnreachable(link: DriveLink): void;
+  /** A results frame. What this throws closes the connection. */
+  handleResults(link: DriveLink, frame: Frame): void;
+  /** The connection ended: what was sent over it will not be answered. */
+  handleLost(link: DriveLink, reason: Error | undefined): void;
+}
+
+export class DriveLink implements Carrier {
   readonly drive: string;
   readonly dialer: Dialer;
   readonly health: LinkHealth = new LinkHealth();
@@ -125,6 +148,10 @@ export class DriveLink {
     this.#credit.abandon(operation);
     if (this.#cancelled.length === 0) this.#owner.markDirty(this);
     this.#cancelled.push(operation.operationId);
+  }
+
+  get lastError(): unknown {
+    return this.dialer.lastError;
   }
 
   /** An operation that waits here has been settled. */

@@ -1,7 +1,6 @@
 // The links of this client, one for each drive id, made when a route first needs them.
 
-import { DriveLink } from './drive-link.ts';
-import type { LinkOwner } from './link-owner.ts';
+import { DriveLink, type LinkOwner } from './drive-link.ts';
 
 export class DriveLinks {
   readonly #links: Map<string, DriveLink> = new Map();

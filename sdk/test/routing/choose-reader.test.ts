@@ -3,8 +3,8 @@
 import type { Random } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Route } from '../../src/routing/index-cache.ts';
 import { Readers, spreadOf } from '../../src/routing/readers.ts';
+import type { Route } from '../../src/routing/route.ts';
 import { LinkHealth } from '../../src/transport/link-health.ts';
 
 const test = suite('choosing a reader');
