@@ -20,10 +20,14 @@ export class Deadline {
     return Math.max(1, Math.ceil(this.#atMs - this.#clock.nowMs()));
   }
 
+  get isOver(): boolean {
+    return this.#clock.nowMs() >= this.#atMs;
+  }
+
   /** Throws KVError when the time is up or the signal aborted. */
   check(): void {
     if (this.#signal?.aborted) throw this.#aborted();
-    if (this.#clock.nowMs() >= this.#atMs) throw expired();
+    if (this.isOver) throw expired();
   }
 
   /** The promise, or KV_TIMEOUT or KV_ABORTED, whichever is first. */

@@ -20,7 +20,7 @@ import { codeOfStatus } from '../errors/failures.ts';
 import { type Attempt, KVError } from '../errors/kv-error.ts';
 import { type BackOffCause, backOffMs, isBackOffCause } from '../retry/back-off.ts';
 import { isForAnother, REFUSES_RANGE } from '../retry/elsewhere.ts';
-import type { Route } from '../routing/index-cache.ts';
+import type { Route } from '../routing/route.ts';
 import type { DriveLink } from '../transport/drive-link.ts';
 import { onAbort } from './abort.ts';
 import { Deadline } from './deadline.ts';
@@ -103,7 +103,7 @@ class Trial {
   /** Members that could not answer, one after the other. */
   #rounds = 0;
   #fruitless = 0;
-  #lastCause: string | undefined;
+  #lastCause: BackOffCause | undefined;
   #retryAfterMs: number | undefined;
 
   constructor(core: Core, request: RoutedRequest<unknown, unknown>) {
@@ -115,7 +115,7 @@ class Trial {
 
   async locate(): Promise<Route> {
     for (;;) {
-      this.#check();
+      this.#checkAfterPause();
       const route = this.#core.routing.index.find(this.#request.key);
       if (route !== undefined) return route;
       const failure = await this.#lookUp();
@@ -228,6 +228,15 @@ class Trial {
       this.#core.lookups.ask(this.#request.key, resolve),
     );
     return this.deadline.race(asked);
+  }
+
+  /** When a pause used up the time, what it was for says more than that the time is up. */
+  #checkAfterPause(): void {
+    const cause = this.#lastCause;
+    if (cause !== undefined && this.deadline.isOver) {
+      throw this.#giveUp(CODE_OF_CAUSE[cause], undefined);
+    }
+    this.#check();
   }
 
   #check(): void {
