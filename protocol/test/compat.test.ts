@@ -14,7 +14,7 @@ import { allTypes } from './messages/all-types.ts';
 const test = suite('compatibility');
 
 const PINNED: Record<number, string> = {
-  1: '2a08bdfb4a03d915',
+  1: 'ca0c6c5116507b03',
 };
 
 function description(): string {

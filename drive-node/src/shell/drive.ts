@@ -34,6 +34,7 @@ import { advertisedAddress } from './network/advertise.ts';
 import { pause } from './network/back-off.ts';
 import { MetaLink } from './network/meta-link.ts';
 import { PeerPool } from './network/peer-pool.ts';
+import { Reach } from './network/reach.ts';
 import { type LoopDelayMonitor, noLoopDelay, RealLoopDelay } from './observation/loop-delay.ts';
 import type { DriveStatistics } from './observation/statistics.ts';
 import { type DriveOptions, type DriveSettings, settingsFrom } from './options.ts';
@@ -78,6 +79,7 @@ class RunningDrive implements Drive {
   readonly #folder: DataFolder;
   readonly #link: MetaLink;
   readonly #peers: PeerPool;
+  readonly #reach: Reach;
   readonly #lease: Lease;
   readonly #witness: Witness;
   readonly #renewal: Renewal;
@@ -119,6 +121,10 @@ class RunningDrive implements Drive {
       }),
       meta: () => this.#link.connection,
     });
+    this.#reach = new Reach({
+      ...{ clock: environment.clock, log, peers: this.#peers, self: () => this.id },
+      leaseMs: () => this.#renewal.leaseMs,
+    });
   }
 
   get id(): DriveId {
@@ -146,6 +152,7 @@ class RunningDrive implements Drive {
     await this.#listen(cluster);
     this.#membership = this.#join(cluster);
     await this.#link.start(this.#membership, metaWaitMs);
+    this.#reach.start();
   }
 
   /** Ends a start that is under way: what it waits for rejects, and `startDrive` cleans up. */
@@ -269,6 +276,7 @@ class RunningDrive implements Drive {
       store: this.#store as Store,
       ranges: this.#ranges as Ranges,
       peers: this.#peers,
+      reach: this.#reach,
       lease: this.#lease,
       renewal: this.#renewal,
       witness: this.#witness,
@@ -302,6 +310,7 @@ class RunningDrive implements Drive {
     if (this.#store !== undefined) await this.#drain(this.#store);
     await this.#ranges?.stop();
     this.#renewal.stop();
+    this.#reach.stop();
     this.#lease.revoke();
     this.#peers.stop();
     await this.#server?.close();

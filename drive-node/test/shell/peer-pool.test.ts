@@ -122,18 +122,27 @@ async function hello(side: Side, node: string, cluster: ClusterId | undefined): 
 }
 
 peers(
-  'the side that wants dials, and both use the one connection',
+  'the side that wants dials, both use the one connection; if both want, each uses its own',
   deadline(10_000, () =>
     withSides(['a', 'b'], async (a, b) => {
       const both = Promise.all([a.next('connected b'), b.next('connected a')]);
       a.pool.learn([b.address]);
       a.pool.want(b.drive);
       await both;
-      b.pool.learn([a.address]);
-      b.pool.want(a.drive);
-      assert.is(a.server.connections.size, 0, 'b has no reason to dial');
       assert.is(a.pool.connectionTo(b.drive)?.peer.node, 'b');
       assert.is(b.pool.connectionTo(a.drive)?.peer.node, 'a');
+      b.pool.learn([a.address]);
+      assert.is(b.pool.dialledTo(a.drive), undefined, 'b has no reason to dial');
+      const again = b.next('connected a');
+      b.pool.want(a.drive);
+      await again;
+      assert.is(b.pool.connectionTo(a.drive), b.pool.dialledTo(a.drive));
+      assert.is(a.pool.connectionTo(b.drive), a.pool.dialledTo(b.drive));
+      const back = b.next('connected a');
+      b.pool.dialledTo(a.drive)?.close();
+      await back;
+      assert.is(b.told.at(-2), 'lost a');
+      assert.ok(b.pool.connectionTo(a.drive)?.isOpen, 'the one of the other side does meanwhile');
     }),
   ),
 );

@@ -1,10 +1,11 @@
 // What the chain of a range should be after members failed or came back. Pure: a chain and what is
 // known of its drives in, the next chain out.
 //
-//   serving  fenced, or its store failed      offline, when another serving member is alive
+//   serving  fenced, its store failed, or     offline, when another serving member is alive
+//            cut off from other members
 //   serving  the only one, and fenced         last: nobody else has every acknowledged write
 //   serving  fenced, like all others          as it is: whoever comes back first goes on, and takes the others out
-//   syncing  fenced                           offline
+//   syncing  fenced, or cut off               offline
 //   last     alive again                      serving
 //   offline  not needed: enough others serve  out of the record
 //
@@ -23,6 +24,8 @@ export interface DriveFacts {
   isAlive(drive: DriveId): boolean;
   /** It is here, but its store takes no writes any more. It has to be told like any other. */
   hasFailed(drive: DriveId): boolean;
+  /** It is here, but others of the chain cannot reach it. It has to be told like any other. */
+  isCutOff(drive: DriveId): boolean;
 }
 
 /** Members of a record: those that hold it, and as many that may come back. */
@@ -101,12 +104,15 @@ function withoutLost(
   facts: DriveFacts,
   isInOperation: boolean,
 ): Member[] | undefined {
-  const isLost = ({ drive }: Member): boolean => facts.isFenced(drive) || facts.hasFailed(drive);
+  const isUnjoined = ({ drive }: Member): boolean => facts.isFenced(drive) || facts.isCutOff(drive);
+  const isLost = (member: Member): boolean => isUnjoined(member) || facts.hasFailed(member.drive);
   const serving = servingIn(chain);
   const remainsAlive = serving.some((member) => !isLost(member) && facts.isAlive(member.drive));
   const lost = remainsAlive ? serving.filter(isLost) : [];
-  const isGivenUp = ({ drive, state }: Member): boolean =>
-    state === MemberState.syncing && facts.isFenced(drive) && (!isInOperation || lost.length > 0);
+  const isGivenUp = (member: Member): boolean =>
+    member.state === MemberState.syncing &&
+    isUnjoined(member) &&
+    (!isInOperation || lost.length > 0);
   const leaving = [...lost, ...chain.filter(isGivenUp)];
   if (leaving.length === 0) return undefined;
   return replaced(chain, (member) => leaving.includes(member), MemberState.offline);

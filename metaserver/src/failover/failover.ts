@@ -1,15 +1,16 @@
 // From "a drive does not answer" to chains that go on without it.
 //
 //   detector   who is lost
+//   cut-off    who is heard here, but not by the other drives of its chains
 //   fencing    its rights are taken away, and the lease is waited out
 //   keeper     it leaves every chain in which another serving member is alive
 //   repair     other drives get the copies that are missing
 //
-// Here the four are tied together, and here is what others may ask about a drive. A drive that comes back
+// Here they are tied together, and here is what others may ask about a drive. A drive that comes back
 // registers; from that moment it is alive again, at whatever point the rest just was.
 
 import { setMaxListeners } from 'node:events';
-import type { Clock, DriveId, Heartbeat, RangeRecord, Timer } from '@piton/protocol';
+import type { Clock, DriveId, Heartbeat, Member, RangeRecord, Timer } from '@piton/protocol';
 import type { Fencing } from '../leases/fencing.ts';
 import type { DriveConnections, DriveHealth } from '../members/drive-connections.ts';
 import type { Statistics } from '../members/statistics.ts';
@@ -21,8 +22,10 @@ import { pause, StoppedError } from '../operations/waiting.ts';
 import { type Log, reasonOf } from '../shell/log.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import { DriveState, takesRanges } from '../state/entries.ts';
+import { Accusations } from './accusations.ts';
 import { ChainKeeper } from './chain-keeper.ts';
 import type { DriveFacts } from './chain-plan.ts';
+import { CutOff, NOBODY_CUT_OFF } from './cut-off.ts';
 import { Condition, Detector } from './detector.ts';
 import { HistoryGaps } from './history-gaps.ts';
 import type { RepairFacts } from './repair-plan.ts';
@@ -46,19 +49,24 @@ export interface FailoverParts {
   readonly startGraceMs: number;
 }
 
-/** `fenced`: it is taken out of its chains. `unreachable`: only its witnesses hear it. */
-export type DriveWord = DriveHealth | 'suspected' | 'unreachable' | 'fenced';
+/**
+ * `fenced`: it is taken out of its chains. `unreachable`: only its witnesses hear it. `cut-off`: this server
+ * hears it, and other drives do not reach it.
+ */
+export type DriveWord = DriveHealth | 'suspected' | 'unreachable' | 'cut-off' | 'fenced';
 
 /** Everything is looked at again this often, in case an event was missed. */
 const SWEEP_MS = 5_000;
 const FENCE_RETRY_MS = 1_000;
 
-export class Failover implements Standing, DriveFacts, RepairFacts {
+export class Failover implements Standing, RepairFacts {
   readonly #parts: FailoverParts;
   readonly #detector: Detector;
   readonly #doubts: DoubtListeners = new DoubtListeners();
   readonly #fencing: Map<DriveId, Promise<void>> = new Map();
   readonly #gaps: HistoryGaps = new HistoryGaps();
+  readonly #accusations: Accusations;
+  #cutOff: CutOff = NOBODY_CUT_OFF;
   readonly #steadiness: Steadiness;
   readonly #failed: Set<DriveId> = new Set();
   readonly #stopping: AbortController = new AbortController();
@@ -71,6 +79,10 @@ export class Failover implements Standing, DriveFacts, RepairFacts {
     // Every command to a drive listens to it; that is bounded by the commands themselves.
     setMaxListeners(0, this.#stopping.signal);
     this.#steadiness = new Steadiness(parts.clock);
+    this.#accusations = new Accusations({
+      ...parts,
+      isHeard: (drive) => this.#isHere(drive) && !this.isSuspected(drive),
+    });
     this.#detector = new Detector({
       ...parts,
       watched: () => this.#watched(),
@@ -113,12 +125,15 @@ export class Failover implements Standing, DriveFacts, RepairFacts {
   arrived(drive: DriveId): void {
     this.#detector.cameBack(drive);
     this.#steadiness.cameBack(drive);
+    this.#accusations.arrived(drive);
     this.#considerRangesOf(drive);
     this.#repairs?.consider();
   }
 
   /** A heartbeat has come. */
-  reported({ drive, gaps = [] }: Heartbeat): void {
+  reported({ drive, gaps = [], unreached = [] }: Heartbeat): void {
+    this.#accusations.heard(drive, unreached);
+    this.#blame();
     for (const gap of gaps) {
       const record = this.#parts.state.ranges.get(gap.range)?.record;
       if (record === undefined || !this.#gaps.note(gap, record)) continue;
@@ -140,9 +155,16 @@ export class Failover implements Standing, DriveFacts, RepairFacts {
     return this.isFenced(drive) || this.#detector.conditionOf(drive) !== Condition.heard;
   }
 
+  isCutOff(chain: readonly Member[], drive: DriveId): boolean {
+    return this.#cutOff.isLeaving(chain, drive);
+  }
+
   isAlive(drive: DriveId): boolean {
-    const isHere = this.#parts.drives.connectionOf(drive) !== undefined;
-    return isHere && !this.isSuspected(drive) && !this.hasFailed(drive);
+    return this.#isHere(drive) && !this.isSuspected(drive) && !this.hasFailed(drive);
+  }
+
+  #isHere(drive: DriveId): boolean {
+    return this.#parts.drives.connectionOf(drive) !== undefined;
   }
 
   hasFailed(drive: DriveId): boolean {
@@ -159,7 +181,10 @@ export class Failover implements Standing, DriveFacts, RepairFacts {
     const entry = state.drives.get(drive);
     const isOpen = entry !== undefined && takesRanges(entry);
     const isFull = drives.report(drive)?.isFull ?? false;
-    return isOpen && !isFull && this.isAlive(drive) && this.#steadiness.isSteady(drive);
+    const isReached = !this.#cutOff.isBlamed(drive);
+    return (
+      isOpen && !isFull && isReached && this.isAlive(drive) && this.#steadiness.isSteady(drive)
+    );
   }
 
   #factsFor(record: RangeRecord): DriveFacts {
@@ -167,14 +192,40 @@ export class Failover implements Standing, DriveFacts, RepairFacts {
       isFenced: (drive) => this.isFenced(drive),
       isAlive: (drive) => this.isAlive(drive) && !this.#gaps.has(record, drive),
       hasFailed: (drive) => this.hasFailed(drive) || this.#gaps.has(record, drive),
+      isCutOff: (drive) => this.isCutOff(record.chain, drive),
     };
+  }
+
+  /** Looks again who is cut off from whom. */
+  #blame(): void {
+    const before = this.#cutOff;
+    const now = new CutOff(this.#accusations.broken());
+    if (before.isSame(now)) return;
+    this.#cutOff = now;
+    for (const drive of now.blamed) {
+      if (before.isBlamed(drive)) continue;
+      this.#parts.log.warn({ drive }, 'other drives cannot reach a drive, it leaves their chains');
+      this.#steadiness.lost(drive);
+    }
+    for (const drive of before.blamed) {
+      if (now.isBlamed(drive)) continue;
+      this.#parts.log.info({ drive }, 'other drives reach a drive again');
+      this.#steadiness.cameBack(drive);
+    }
+    for (const drive of new Set([...before.concerned, ...now.concerned])) {
+      this.#doubts.tell(drive);
+      this.#considerRangesOf(drive);
+    }
+    this.#repairs?.consider();
   }
 
   /** How a drive is, in one word for people. */
   wordFor(drive: DriveId): DriveWord {
     if (this.isFenced(drive)) return 'fenced';
     const condition = this.#detector.conditionOf(drive);
-    if (condition === Condition.heard) return this.#parts.drives.health(drive);
+    if (condition === Condition.heard) {
+      return this.#cutOff.isBlamed(drive) ? 'cut-off' : this.#parts.drives.health(drive);
+    }
     return condition === Condition.lost ? 'suspected' : condition;
   }
 
@@ -244,7 +295,8 @@ export class Failover implements Standing, DriveFacts, RepairFacts {
     this.#timer = this.#parts.clock.setTimer(SWEEP_MS, () => {
       const { state } = this.#parts;
       for (const id of state.drives.keys()) {
-        if (this.isFenced(id) || this.hasFailed(id)) this.#considerRangesOf(id);
+        const isOut = this.isFenced(id) || this.hasFailed(id) || this.#cutOff.isBlamed(id);
+        if (isOut) this.#considerRangesOf(id);
       }
       this.#keeper?.consider(state.unsound);
       if (state.unsound.size > 0) this.#repairs?.consider();

@@ -3,15 +3,18 @@
 // A drive of which nothing was heard for a while is *suspected*: what can be undone does not wait for it
 // any longer. A *fenced* drive has no rights (its lease is over, and it gets no other before it has
 // registered and taken in what the catalog says): it counts as told of every record that is persisted,
-// so nothing ever waits for it.
+// so nothing ever waits for it. A member that is *cut off* from others of its chain is heard here, and has
+// to be told like any other; only the chain cannot wait for it.
 
-import type { DriveId } from '@piton/protocol';
+import type { DriveId, Member } from '@piton/protocol';
 
 export interface Standing {
   isFenced(drive: DriveId): boolean;
   /** Also true while it is fenced. */
   isSuspected(drive: DriveId): boolean;
-  /** Calls `wake` once, when either becomes true. Returns how to stop listening. */
+  /** Whether a member of this chain has to leave it, because others cannot reach it. */
+  isCutOff(chain: readonly Member[], drive: DriveId): boolean;
+  /** Calls `wake` once, when one of these becomes true. Returns how to stop listening. */
   whenDoubted(drive: DriveId, wake: () => void): () => void;
 }
 
@@ -19,6 +22,7 @@ export interface Standing {
 export const ALL_TRUSTED: Standing = {
   isFenced: () => false,
   isSuspected: () => false,
+  isCutOff: () => false,
   whenDoubted: () => () => {},
 };
 

@@ -4,7 +4,7 @@
 // under the next epoch, from the new tail if need be. The syncing member itself is on the way of every
 // write, so it is not waited for when it does not answer.
 
-import { type DriveId, MemberState, type RangeId, tailOf } from '@piton/protocol';
+import { type DriveId, MemberState, type RangeId, type RangeRecord, tailOf } from '@piton/protocol';
 import { DriveGoneError } from './commands.ts';
 import type { OperationContext } from './context.ts';
 import { listenToAll, waitFor } from './waiting.ts';
@@ -37,6 +37,7 @@ export async function waitForCopy(
     if (syncs.hasArrived(range, record.epoch)) return;
     const member = record.chain.find(({ drive }) => drive === to);
     checkTarget(context, to, member?.state === MemberState.syncing);
+    checkReach(context, to, record);
     checkTail(context, to, tailOf(record));
     await wait(context, range, (wake) =>
       listenToAll(
@@ -52,6 +53,12 @@ function checkTarget(context: OperationContext, to: DriveId, isSyncing: boolean)
   const { drives, standing, patienceMs } = context.services;
   if (isSyncing && !standing.isSuspected(to) && drives.goneMs(to) <= patienceMs) return;
   throw new DriveGoneError(to, `drive ${to} went away during the copy`);
+}
+
+/** It is alive, but the chain cannot bring it anything. */
+function checkReach({ services }: OperationContext, to: DriveId, { chain }: RangeRecord): void {
+  if (!services.standing.isCutOff(chain, to)) return;
+  throw new DriveGoneError(to, `drive ${to} is not reached by the other members`);
 }
 
 /** A tail that is away may come back, or another takes its place; without one there is no copy. */

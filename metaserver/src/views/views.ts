@@ -35,7 +35,7 @@ export interface DriveView extends RangeLoad {
   readonly id: string;
   readonly address: string;
   readonly zone: string;
-  /** up, silent or down; suspected, unreachable or fenced when nothing is heard of it. */
+  /** up, silent or down; suspected, unreachable or fenced when nothing is heard of it; cut-off when others do not reach it. */
   readonly state: DriveWord;
   /** Whether it takes ranges: open, draining, drained. */
   readonly drain: DrainState;

@@ -32,7 +32,12 @@ function textOf(members: readonly Member[] | undefined): string | undefined {
 function facts(text: string): DriveFacts {
   const words = new Map(text.split(', ').map((part) => part.split(' ') as [string, string]));
   const is = (word: string) => (drive: DriveId) => words.get(drive) === word;
-  return { isAlive: is('alive'), isFenced: is('fenced'), hasFailed: is('failed') };
+  return {
+    isAlive: is('alive'),
+    isFenced: is('fenced'),
+    hasFailed: is('failed'),
+    isCutOff: is('cut'),
+  };
 }
 
 function next(before: string, known: string, replicas = 3, isInOperation = false) {
@@ -43,6 +48,14 @@ test('a fenced member goes to the end as offline, the others keep their order', 
   assert.is(next('A B C', 'A fenced, B alive, C alive'), 'B C A-');
   assert.is(next('A B C', 'A alive, B fenced, C alive'), 'A C B-');
   assert.is(next('A B C', 'A alive, B alive, C fenced'), 'A B C-');
+});
+
+test('a member that others cannot reach leaves, serving or syncing, and never the last one', () => {
+  assert.is(next('A B C', 'A alive, B cut, C alive'), 'A C B-');
+  assert.is(next('A B+', 'A alive, B cut'), 'A B-');
+  assert.is(next('A', 'A cut'), undefined);
+  assert.is(next('A B', 'A cut, B fenced'), undefined);
+  assert.is(next('A B+', 'A alive, B cut', 3, true), undefined, 'its operation gives it up');
 });
 
 test('two at once leave in one step', () => {

@@ -18,6 +18,7 @@ import {
   HISTORY_GAPS_MAX,
   LEASE_MS_MAX,
   RANGES_PER_DRIVE_MAX,
+  UNREACHED_MAX,
 } from '../words/limits.ts';
 import { Opcode } from '../words/opcodes.ts';
 import {
@@ -136,6 +137,13 @@ export interface HistoryGap {
   readonly drive: DriveId;
 }
 
+/** A drive that the sender needs and does not reach, though it tries. */
+export interface UnreachedDrive {
+  readonly drive: DriveId;
+  /** Since it last answered on a connection that the sender had dialled. */
+  readonly forMs: number;
+}
+
 export interface Heartbeat {
   readonly drive: DriveId;
   readonly incarnation: Incarnation;
@@ -150,6 +158,8 @@ export interface Heartbeat {
   readonly gaps?: readonly HistoryGap[] | undefined;
   /** What is left of its lease; missing: it has none. */
   readonly leaseMsLeft?: number | undefined;
+  /** Repeated while they last. Who is to blame is for the metadata server to find out. */
+  readonly unreached?: readonly UnreachedDrive[] | undefined;
 }
 export const heartbeat: MessageType<Heartbeat> = messageType('heartbeat', Opcode.heartbeat, {
   drive: driveIdField,
@@ -179,6 +189,9 @@ export const heartbeat: MessageType<Heartbeat> = messageType('heartbeat', Opcode
     ),
   ),
   leaseMsLeft: optional(amount),
+  unreached: optional(
+    list(tuple<UnreachedDrive>({ drive: driveIdField, forMs: amount }), UNREACHED_MAX),
+  ),
 });
 
 export interface HeartbeatAnswer {

@@ -45,6 +45,8 @@ export const RANGES_PER_DRIVE_MAX: number = 10_000;
 export const INSTALLS_MAX: number = 64;
 /** Gaps in one heartbeat: the others are in a later one. */
 export const HISTORY_GAPS_MAX: number = 256;
+/** Drives in one heartbeat that its sender cannot reach. */
+export const UNREACHED_MAX: number = 64;
 /** Header of the first frame of a connection, whose sender is a stranger. It has no payload. */
 export const HELLO_BYTES_MAX: number = 4096;
 /** Entries, and bytes of keys and values, in one page of a scan. */

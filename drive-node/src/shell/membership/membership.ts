@@ -27,6 +27,7 @@ import type { IdentityBook } from '../folder/identity.ts';
 import type { Ranges } from '../host.ts';
 import type { MetaLinkHandlers } from '../network/meta-link.ts';
 import type { PeerPool } from '../network/peer-pool.ts';
+import type { Reach } from '../network/reach.ts';
 import { type Log, reasonOf } from '../observation/log.ts';
 import type { LoopDelayMonitor } from '../observation/loop-delay.ts';
 import { Commands } from './commands.ts';
@@ -48,6 +49,7 @@ export interface MembershipOptions {
   readonly store: Store;
   readonly ranges: Ranges;
   readonly peers: PeerPool;
+  readonly reach: Reach;
   readonly lease: Lease;
   readonly renewal: Renewal;
   readonly witness: Witness;
@@ -111,12 +113,13 @@ export class Membership implements MetaLinkHandlers {
   }
 
   heartbeat(): Heartbeat {
-    const { environment, book, store, ranges } = this.#options;
+    const { environment, book, store, ranges, reach } = this.#options;
     const nowMs = environment.clock.nowMs();
     const intervalMs = nowMs - this.#heartbeatAtMs;
     this.#heartbeatAtMs = nowMs;
     const { logBytes, isFull } = store.statistics();
     const gaps = ranges.gaps();
+    const unreached = reach.unreached();
     this.#logHeartbeat(intervalMs, logBytes);
     return {
       drive: book.current.drive,
@@ -129,6 +132,7 @@ export class Membership implements MetaLinkHandlers {
       indexVersion: this.#indexVersion,
       gaps: gaps.length === 0 ? undefined : gaps,
       leaseMsLeft: this.#leaseMsLeft(),
+      unreached: unreached.length === 0 ? undefined : unreached,
     };
   }
 

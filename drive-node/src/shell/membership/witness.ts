@@ -45,6 +45,12 @@ export class Witness {
 
   /** Returns false for a frame that is not its business. */
   handle(connection: Connection, frame: Frame): boolean {
+    if (frame.opcode === Opcode.heardOf) {
+      // Another drive only wants to know whether it is heard here (network/reach.ts).
+      const answer = this.heardOf(messages.heardOf.decode(frame.header[2]));
+      connection.answer(frame.requestId, messages.heardOfAnswer, answer);
+      return true;
+    }
     if (frame.opcode !== Opcode.renewLease) return false;
     const asked = messages.renewLease.decode(frame.header[2]);
     const { kind, node } = connection.peer;

@@ -1,12 +1,14 @@
-// Connections to the other drives: one for each drive that somebody here wants, dialled here unless the
-// other drive dialled first.
+// Connections to the other drives: one for each drive that somebody here wants, dialled here, and those that
+// other drives have dialled.
 //
-// A connection that exists is used in both directions. When two drives dial each other in the same
-// moment, both connections stay and each side uses the one it dialled: no rule about who wins, so no
-// moment without a connection. A link that breaks is dialled again after a jittered pause for as long
-// as it is wanted; a new address or a new life (incarnation) of the other drive replaces it at once.
+// A connection that exists is used in both directions. When two drives have dialled each other, both
+// connections stay and each side uses the one it dialled: no rule about who wins, so no moment without a
+// connection. A wanted drive is dialled even when it has dialled us: clients have to dial it as well, and
+// whether that works is what `reach.ts` finds out. A link that breaks is dialled again after a jittered pause for as
+// long as it is wanted; a new address or a new life (incarnation) of the other drive replaces it at once.
 //
-// Not here: what is said on them (RangeHost), and which drives are wanted (the chains).
+// Not here: what is said on them (RangeHost), which drives are wanted (the chains), and whether a drive
+// still answers (reach.ts).
 
 import {
   type Connection,
@@ -28,7 +30,10 @@ import { type Log, reasonOf } from '../observation/log.ts';
 import { BackOff } from './back-off.ts';
 
 const RETRY_MS_FIRST = 50;
-const RETRY_MS_LONGEST = 3_000;
+/** A chain stands still meanwhile, so never long; a drive wants few others. */
+const RETRY_MS_LONGEST = 1_000;
+/** A network that swallows what is sent must not hold up the next attempt. */
+const HANDSHAKE_MS = 3_000;
 
 export interface PeerPoolOptions {
   readonly environment: Environment;
@@ -47,6 +52,8 @@ interface PeerDrive {
   wants: number;
   /** The connection in use: told with `connected`, not yet with `lost`. */
   current: Connection | undefined;
+  /** The one that was dialled here. */
+  dialled: Connection | undefined;
   /** The newest that the other side dialled, whether in use or not. */
   inbound: Connection | undefined;
   isDialling: boolean;
@@ -84,10 +91,20 @@ export class PeerPool implements PeerLinks {
     return this.#peers.get(drive)?.current;
   }
 
+  /** Drives that somebody here wants. */
+  *wanted(): Iterable<DriveId> {
+    for (const { drive, wants } of this.#peers.values()) if (wants > 0) yield drive;
+  }
+
+  /** The connection to a drive that was dialled here. */
+  dialledTo(drive: DriveId): Connection | undefined {
+    return this.#peers.get(drive)?.dialled;
+  }
+
   want(drive: DriveId): void {
     const peer = this.#peer(drive);
     peer.wants++;
-    if (peer.current === undefined) this.#dial(peer);
+    this.#dial(peer);
   }
 
   unwant(drive: DriveId): void {
@@ -108,8 +125,10 @@ export class PeerPool implements PeerLinks {
       const known = peer.address;
       if (known !== undefined && known.incarnation > address.incarnation) continue;
       peer.address = address;
-      if (peer.current === undefined) this.#dial(peer);
-      else if (isStale(peer.current, address)) this.#replace(peer, peer.current);
+      const { dialled, inbound } = peer;
+      if (inbound !== undefined && isStale(inbound, address)) this.#replace(peer, inbound);
+      if (dialled !== undefined && isStale(dialled, address)) this.#replace(peer, dialled);
+      else this.#dial(peer);
     }
   }
 
@@ -134,7 +153,9 @@ export class PeerPool implements PeerLinks {
     this.#isStopped = true;
     for (const peer of this.#peers.values()) {
       peer.retryTimer?.cancel();
-      peer.current?.close(Status.stopping, 'stopping');
+      for (const connection of new Set([peer.dialled, peer.inbound])) {
+        connection?.close(Status.stopping, 'stopping');
+      }
     }
   }
 
@@ -160,6 +181,7 @@ export class PeerPool implements PeerLinks {
         address: undefined,
         wants: 0,
         current: undefined,
+        dialled: undefined,
         inbound: undefined,
         isDialling: false,
         retryTimer: undefined,
@@ -171,7 +193,8 @@ export class PeerPool implements PeerLinks {
 
   #dial(peer: PeerDrive): void {
     const { address } = peer;
-    if (this.#isStopped || peer.wants === 0 || peer.isDialling || address === undefined) return;
+    const isNeeded = peer.wants > 0 && peer.dialled === undefined && !peer.isDialling;
+    if (this.#isStopped || !isNeeded || address === undefined) return;
     peer.retryTimer?.cancel();
     peer.retryTimer = undefined;
     peer.isDialling = true;
@@ -180,6 +203,7 @@ export class PeerPool implements PeerLinks {
       self: self(),
       expects: peer.drive,
       handlers: this.#handlers,
+      timeoutMs: HANDSHAKE_MS,
     }).then(
       (connection) => this.#dialled(connection, address),
       (error: unknown) => this.#dialFailed(peer, address, error),
@@ -189,11 +213,17 @@ export class PeerPool implements PeerLinks {
   #dialled(connection: Connection, at?: DriveAddress): void {
     const peer = this.#peer(connection.peer.node as DriveId);
     if (at !== undefined) peer.isDialling = false;
-    if (!connection.isOpen || peer.current === connection) return;
+    if (!connection.isOpen) {
+      // It ended before it was ours; then nobody else dials again.
+      if (at !== undefined) this.#dialLater(peer);
+      return;
+    }
+    if (peer.dialled === connection) return;
     if (this.#isStopped) {
       connection.close(Status.stopping, 'stopping');
     } else {
       peer.backOff.reset();
+      peer.dialled = connection;
       this.#use(peer, connection);
     }
   }
@@ -211,7 +241,7 @@ export class PeerPool implements PeerLinks {
     if (this.#isStopped || peer.wants === 0 || peer.retryTimer !== undefined) return;
     peer.retryTimer = this.#options.environment.clock.setTimer(peer.backOff.takeMs(), () => {
       peer.retryTimer = undefined;
-      if (peer.current === undefined) this.#dial(peer);
+      this.#dial(peer);
     });
   }
 
@@ -237,13 +267,17 @@ export class PeerPool implements PeerLinks {
     const peer = this.#peers.get(connection.peer.node as DriveId);
     if (peer === undefined) return;
     if (peer.inbound === connection) peer.inbound = undefined;
+    if (peer.dialled === connection) {
+      peer.dialled = undefined;
+      this.#dialLater(peer);
+    }
     if (peer.current !== connection) return;
     peer.current = undefined;
     this.#options.log.debug({ drive: peer.drive, reason: reason?.message }, 'drive disconnected');
     this.#options.lost(peer.drive, connection);
     if (this.#isStopped) return;
-    if (peer.inbound !== undefined) this.#use(peer, peer.inbound);
-    else this.#dialLater(peer);
+    const other = peer.dialled ?? peer.inbound;
+    if (other !== undefined) this.#use(peer, other);
     this.#forgetStranger(peer);
   }
 
