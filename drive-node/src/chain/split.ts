@@ -73,6 +73,8 @@ export class Splitter {
       if (sequence !== undefined) await this.#passOn(replica, { left, right, sequence });
       return;
     }
+    // Those behind may have more than a head that was started again: they could not cut where it does.
+    if (!replica.isReconciled) throw refused(Status.rangeUnavailable, 'the chain has not agreed');
     try {
       await this.#parts.drains.begin(replica);
       const cut: ChainSplit = { left, right, sequence: replica.last as Sequence };
