@@ -20,6 +20,7 @@ const measurers: Record<SectionName, (options: BenchOptions) => Promise<Section>
   'reads-spread': async (options) =>
     (await import('./sections/reads-spread.ts')).compareReads(options),
   failover: async (options) => (await import('./sections/failover.ts')).measureFailover(options),
+  'meta-off': async (options) => (await import('./sections/meta-off.ts')).measureMetaOff(options),
 };
 
 function parseSections(text: string): SectionName[] {
@@ -55,6 +56,7 @@ interface Flags {
   readonly keys?: number;
   readonly values?: number[];
   readonly inFlight?: number[];
+  readonly offSeconds?: number;
   readonly json?: string;
   readonly cpuProf?: string;
 }
@@ -69,6 +71,7 @@ function optionsFrom(flags: Flags): BenchOptions {
     profileDir: flags.cpuProf,
     valueBytes: flags.values ?? [128, 1024, 64 * 1024, 1024 * 1024],
     inFlight: flags.inFlight ?? [1, 16, 64, 256],
+    offMs: 1_000 * (flags.offSeconds ?? (flags.quick ? 3 : 15)),
   };
 }
 
@@ -109,11 +112,11 @@ async function run(flags: Flags): Promise<void> {
 
 const program = new Command('bench')
   .description(
-    'Measures Piton: parts alone, storage alone, end to end against Redis, copies, reads, changes of the layout, dead drives.',
+    'Measures Piton: parts alone, storage alone, end to end against Redis, copies, reads, changes of the layout, dead drives, a dead metadata server.',
   )
   .option(
     '--only <sections>',
-    'some of micro,storage,redis,replicas,elastic,rebalance,reads-spread,failover',
+    'some of micro,storage,redis,replicas,elastic,rebalance,reads-spread,failover,meta-off',
     parseSections,
     [...Object.values(SectionName)],
   )
@@ -123,6 +126,7 @@ const program = new Command('bench')
   .option('--keys <n>', 'keys with small values (50000)', parseNumber)
   .option('--values <bytes>', 'value sizes (128,1024,65536,1048576)', parseNumbers)
   .option('--in-flight <n>', 'operations at a time (1,16,64,256)', parseNumbers)
+  .option('--off-seconds <n>', 'how long the metadata server is off, in meta-off (15)', parseNumber)
   .option('--json <file>', 'where the figures go (bench/results/TIME.json)')
   .option('--cpu-prof <folder>', 'save CPU profiles of clients and drives')
   .showHelpAfterError()

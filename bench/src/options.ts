@@ -9,6 +9,7 @@ export const SectionName = {
   rebalance: 'rebalance',
   reads: 'reads-spread',
   failover: 'failover',
+  metaOff: 'meta-off',
 } as const;
 export type SectionName = (typeof SectionName)[keyof typeof SectionName];
 
@@ -26,4 +27,6 @@ export interface BenchOptions {
   readonly profileDir: string | undefined;
   readonly valueBytes: readonly number[];
   readonly inFlight: readonly number[];
+  /** How long the metadata server is away, where that is measured. */
+  readonly offMs: number;
 }

@@ -254,6 +254,18 @@ function portOf(address: string | undefined): number | undefined {
   return Number(address.slice(address.lastIndexOf(':') + 1));
 }
 
+function hostFor(settings: ClusterSettings, events: HostEvents): Host {
+  const { environment, faultPoint, startMs } = settings;
+  if (settings.inProcess) return new InProcessHost(environment, faultPoint);
+  const processes = new ProcessHost(events, startMs);
+  if (faultPoint === undefined) return processes;
+  const here = new InProcessHost(environment, faultPoint);
+  return {
+    startMeta: (meta) => here.startMeta(meta),
+    startDrive: (drive) => processes.startDrive(drive),
+  };
+}
+
 /**
  * Starts a metadata server and drives, and waits until the default keyspace can be used. Rejects
  * with ClusterError, or with what a program said, after it has ended everything that it started.
@@ -261,9 +273,7 @@ function portOf(address: string | undefined): number | undefined {
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const settings = settingsFrom(options);
   const events: HostEvents = { exited: settings.onExit, logged: settings.onLog };
-  const host: Host = settings.inProcess
-    ? new InProcessHost(settings.environment)
-    : new ProcessHost(events, settings.startMs);
+  const host = hostFor(settings, events);
   const folder = await openFolder(settings.dataDir);
   const cluster = new Cluster(settings, folder, host);
   try {

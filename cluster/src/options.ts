@@ -1,5 +1,6 @@
 // What startCluster can be told, its defaults, and the checks.
 
+import type { FaultHook } from '@piton/metaserver';
 import { type Environment, limits, Partitioning } from '@piton/protocol';
 import { ClusterError, type Durability, type UnexpectedExit } from './host/host.ts';
 
@@ -42,6 +43,11 @@ export interface ClusterOptions {
   readonly zoneOf?: (drive: number) => string;
   /** Clock, chance and network; only inside this process. */
   readonly environment?: Environment;
+  /**
+   * Told of each step that the metadata server has persisted, and waited for: for tests that kill somebody there. The
+   * server runs inside this process then, wherever the drives run.
+   */
+  readonly faultPoint?: FaultHook;
   /** How long one program may take to start. Default 30 s. */
   readonly startMs?: number;
   /** Detours between the programs, for those who want to cut them; only for processes. */
@@ -82,6 +88,7 @@ export interface ClusterSettings {
   readonly bandwidthBytesPerSecond: number | undefined;
   readonly zoneOf: (drive: number) => string | undefined;
   readonly environment: Environment | undefined;
+  readonly faultPoint: FaultHook | undefined;
   readonly startMs: number;
   readonly detours: Detours | undefined;
   readonly onExit: (exit: UnexpectedExit) => void;
@@ -155,6 +162,7 @@ export function settingsFrom(options: ClusterOptions): ClusterSettings {
     bandwidthBytesPerSecond: options.bandwidthBytesPerSecond,
     zoneOf: options.zoneOf ?? (() => undefined),
     environment: options.environment,
+    faultPoint: options.faultPoint,
     startMs: options.startMs ?? START_MS,
     detours: options.detours,
     onExit: options.onExit ?? (() => {}),

@@ -10,16 +10,44 @@ export interface SteadyLoadOptions {
   readonly writesOfTen: number;
   /** From a fraction of 0 to 1 to a key. */
   readonly keyAt: (fraction: number) => string;
+  /** Between two operations of a lane. Default 0: as fast as it goes. */
+  readonly pauseMs?: number;
 }
 
 export interface Phase {
   readonly operations: number;
   readonly seconds: number;
+  readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly longestMs: number;
   readonly failures: number;
 }
 
 const SAMPLES_MAX = 100_000;
+
+/** Times of a phase of any length: when there are too many, every second one goes, and every second one comes. */
+class Samples {
+  #times: number[] = [];
+  #stride = 1;
+  #count = 0;
+  longestMs = 0;
+
+  add(ms: number): void {
+    if (ms > this.longestMs) this.longestMs = ms;
+    if (this.#count++ % this.#stride !== 0) return;
+    if (this.#times.length === SAMPLES_MAX) {
+      this.#times = this.#times.filter((_, position) => position % 2 === 0);
+      this.#stride *= 2;
+    }
+    this.#times.push(ms);
+  }
+
+  /** The times at these parts of all, from 0 to 1. */
+  at(shares: readonly number[]): number[] {
+    const sorted = Float64Array.from(this.#times).sort();
+    return shares.map((share) => sorted[Math.floor(sorted.length * share)] ?? Number.NaN);
+  }
+}
 
 export class SteadyLoad {
   readonly #kv: KVClient;
@@ -29,7 +57,7 @@ export class SteadyLoad {
   #isRunning = false;
   #operations = 0;
   #failures = 0;
-  #samples: number[] = [];
+  #samples = new Samples();
   #beganMs = 0;
   #firstFailure: string | undefined;
 
@@ -53,16 +81,16 @@ export class SteadyLoad {
   /** What was done since the last call; a new phase begins. */
   takePhase(): Phase {
     const nowMs = performance.now();
-    const sorted = this.#samples.sort((a, b) => a - b);
+    const [p50Ms, p99Ms] = this.#samples.at([0.5, 0.99]) as [number, number];
     const phase = {
       operations: this.#operations,
       seconds: (nowMs - this.#beganMs) / 1000,
-      p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN,
+      ...{ p50Ms, p99Ms, longestMs: this.#samples.longestMs },
       failures: this.#failures,
     };
     this.#operations = 0;
     this.#failures = 0;
-    this.#samples = [];
+    this.#samples = new Samples();
     this.#beganMs = nowMs;
     return phase;
   }
@@ -73,6 +101,7 @@ export class SteadyLoad {
   }
 
   async #run(lane: number): Promise<void> {
+    const { pauseMs = 0 } = this.#options;
     // The same walk at every run: no chance in what is measured.
     let state = Math.imul(lane + 1, 2_654_435_761) >>> 0;
     for (let count = lane; this.#isRunning; count++) {
@@ -89,7 +118,8 @@ export class SteadyLoad {
         // A client that fails at once must not keep everybody else from running.
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
-      if (this.#samples.length < SAMPLES_MAX) this.#samples.push(performance.now() - beganMs);
+      this.#samples.add(performance.now() - beganMs);
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
 }

@@ -1,15 +1,17 @@
 // What it is worth that every member of a chain answers reads: the same gets on three drives with three
 // copies, at the tail alone and at any member, by the CPU time of the drive that has most to do.
 //
-// One hot range is the case that matters: its tail is one drive. Where many ranges spread over the drives
-// their tails do too, and the busiest drive has little more than its share anyway.
+// One hot range is the case that matters: its tail is one drive, and stays that when it is cut. Where many ranges
+// spread over the drives their tails do too: the busiest drive has little more than its share anyway, and three
+// times as much is not to be had.
 
 import { type Cluster, startCluster } from '@piton/cluster';
+import { KVClient } from '@piton/sdk';
 import { type Cell, keysFor } from '../load/cells.ts';
 import { LoadClient } from '../load/load-client.ts';
 import type { BenchOptions } from '../options.ts';
 import { Closers } from '../processes/closers.ts';
-import { cpuMs } from '../processes/cpu-time.ts';
+import { driveCpu, tookSince } from '../processes/drive-cpu.ts';
 import { median, showCount, showPlain } from '../report/figures.ts';
 import { showProgress } from '../report/progress.ts';
 import type { Row, Section } from '../report/section.ts';
@@ -26,12 +28,20 @@ interface Scene {
   readonly ranges: string;
   readonly partitioning: 'range' | 'hash';
   readonly hasPuts: boolean;
+  /** Borders at which the one range is cut: the halves stay on its chain. */
+  readonly cuts?: readonly string[];
 }
 
 const scenes: readonly Scene[] = [
   { ranges: 'one', partitioning: 'range', hasPuts: false },
   { ranges: 'one, put beside', partitioning: 'range', hasPuts: true },
-  { ranges: 'many', partitioning: 'hash', hasPuts: false },
+  {
+    ranges: 'eight, one chain',
+    partitioning: 'range',
+    hasPuts: false,
+    cuts: [2, 3, 4, 5, 6, 7, 8].map((digit) => `bench:${VALUE_BYTES}:${digit}`),
+  },
+  { ranges: 'many, all drives', partitioning: 'hash', hasPuts: false },
 ];
 
 interface Turn {
@@ -39,30 +49,34 @@ interface Turn {
   readonly p50: number;
   readonly clientMicros: number;
   readonly driveMicros: number;
+  /** CPU microseconds of each drive for each get of all, from head to tail. */
+  readonly eachMicros: readonly number[];
   /** Gets for each CPU second of the busiest drive. */
   readonly perBusiest: number;
 }
 
-function driveCpu(cluster: Cluster): number[] {
-  return cluster.drives.map(
-    ({ pid }) => (pid === undefined ? undefined : cpuMs(pid)) ?? Number.NaN,
-  );
+interface Side {
+  readonly cluster: Cluster;
+  /** From head to tail, as far as there is one chain. */
+  readonly chain: readonly string[];
 }
 
 async function takeTurn(
   client: LoadClient,
-  cluster: Cluster,
+  { cluster, chain }: Side,
   cell: Cell,
   ms: number,
 ): Promise<Turn> {
   const before = driveCpu(cluster);
   const { operations, seconds, latencyP50, cpuMs: clientMs } = await client.run(cell, ms);
-  const took = driveCpu(cluster).map((after, at) => after - (before[at] as number));
+  const spent = tookSince(before, cluster);
+  const took = chain.map((drive) => spent.get(drive) ?? Number.NaN);
   return {
     perSecond: operations / seconds,
     p50: latencyP50,
     clientMicros: (clientMs * 1000) / operations,
     driveMicros: (took.reduce((sum, one) => sum + one, 0) * 1000) / operations,
+    eachMicros: took.map((ms) => (ms * 1000) / operations),
     perBusiest: (operations * 1000) / Math.max(...took),
   };
 }
@@ -70,7 +84,7 @@ async function takeTurn(
 /** Alternating, so that both meet the same machine. */
 async function compareCell(
   clients: Record<Reads, LoadClient>,
-  cluster: Cluster,
+  side: Side,
   cell: Cell,
   options: BenchOptions,
 ): Promise<Record<Reads, Turn[]>> {
@@ -78,7 +92,7 @@ async function compareCell(
   for (const reads of READS) await clients[reads].run(cell, options.roundMs / 2);
   for (let round = 0; round < options.rounds; round++) {
     for (const reads of READS) {
-      turns[reads].push(await takeTurn(clients[reads], cluster, cell, options.roundMs));
+      turns[reads].push(await takeTurn(clients[reads], side, cell, options.roundMs));
     }
   }
   return turns;
@@ -95,9 +109,21 @@ function rowOf(ranges: string, cell: Cell, reads: Reads, turns: Record<Reads, Tu
     p50: middle(reads, (turn) => turn.p50),
     clientMicros: middle(reads, (turn) => turn.clientMicros),
     driveMicros: middle(reads, (turn) => turn.driveMicros),
+    head: middle(reads, (turn) => turn.eachMicros[0] ?? Number.NaN),
+    middle: middle(reads, (turn) => turn.eachMicros[1] ?? Number.NaN),
+    tail: middle(reads, (turn) => turn.eachMicros[2] ?? Number.NaN),
     perBusiest,
     ratio: perBusiest / middle('tail', (turn) => turn.perBusiest),
   };
+}
+
+/** Cuts the range where the scene wants it. Resolves with the drives of the first one from head to tail. */
+async function layOut(cluster: Cluster, { cuts = [] }: Scene): Promise<string[]> {
+  await using admin = cluster.admin();
+  const keyspace = await admin.keyspace('default');
+  for (const cut of cuts) await admin.waitFor(await admin.split(keyspace, Buffer.from(cut)));
+  await using kv = await KVClient.connect({ metadata: [cluster.metaAddress] });
+  return (await kv.locate('any key')).chain.map(({ drive }) => String(drive));
 }
 
 async function measureScene(scene: Scene, options: BenchOptions): Promise<Row[]> {
@@ -105,6 +131,7 @@ async function measureScene(scene: Scene, options: BenchOptions): Promise<Row[]>
   const { partitioning } = scene;
   const cluster = await startCluster({ drives: DRIVES, replicas: DRIVES, partitioning });
   stack.defer(() => cluster.stop());
+  const side = { cluster, chain: await layOut(cluster, scene) };
   const { metaAddress } = cluster;
   const open = async (name: string, reads: Reads): Promise<LoadClient> => {
     const client = await LoadClient.open(name, { kind: 'piton', metaAddress, reads });
@@ -120,7 +147,7 @@ async function measureScene(scene: Scene, options: BenchOptions): Promise<Row[]>
     showProgress(`gets, ${inFlight} in flight, ranges: ${scene.ranges}`);
     const turnsMs = options.roundMs * (2 * options.rounds + 1);
     const beside = writer?.run(BESIDE, turnsMs);
-    const turns = await compareCell(clients, cluster, cell, options);
+    const turns = await compareCell(clients, side, cell, options);
     for (const reads of READS) rows.push(rowOf(scene.ranges, cell, reads, turns));
     await beside;
   }
@@ -141,12 +168,15 @@ export async function compareReads(options: BenchOptions): Promise<Section> {
       { key: 'p50', title: 'p50 ms', show: showPlain },
       { key: 'clientMicros', title: 'client CPU us/get', show: showPlain },
       { key: 'driveMicros', title: 'drives CPU us/get', show: showPlain },
+      { key: 'head', title: 'head', show: showPlain },
+      { key: 'middle', title: 'middle', show: showPlain },
+      { key: 'tail', title: 'tail', show: showPlain },
       { key: 'perBusiest', title: 'gets per CPU s of the busiest drive', show: showCount },
       { key: 'ratio', title: 'times the tail alone', show: showPlain },
     ],
     rows,
     notes: [
-      'CPU time from /proc, all threads; drives: the three together.',
+      'CPU time from /proc, all threads; drives: the three together, then each (with many ranges: of the chain of one).',
       `Put beside: another process puts the same keys, ${BESIDE.inFlight} at a time, three copies, flush; its work counts too.`,
     ],
   };

@@ -6,7 +6,7 @@
 // this: tests of that use processes.
 
 import { startDrive } from '@piton/drive-node';
-import { startMeta } from '@piton/metaserver';
+import { type FaultHook, startMeta } from '@piton/metaserver';
 import { type Environment, nodeEnvironment } from '@piton/protocol';
 import type { DriveSettings, Host, MetaSettings, RunningMeta, RunningProgram } from './host.ts';
 import { type SeverableEnvironment, severable } from './severable-network.ts';
@@ -64,14 +64,19 @@ function given<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], und
 
 export class InProcessHost implements Host {
   readonly #environment: Environment;
+  readonly #faultPoint: FaultHook | undefined;
 
-  constructor(environment: Environment = nodeEnvironment) {
+  constructor(environment: Environment = nodeEnvironment, faultPoint?: FaultHook) {
     this.#environment = environment;
+    this.#faultPoint = faultPoint;
   }
 
   async startMeta(settings: MetaSettings): Promise<RunningMeta> {
     const cable = severable(this.#environment);
-    const meta = await startMeta(given({ ...settings, environment: cable.environment }));
+    const faultPoint = this.#faultPoint;
+    const meta = await startMeta(
+      given({ ...settings, faultPoint, environment: cable.environment }),
+    );
     return new InProcessMeta(meta, cable);
   }
 

@@ -1,10 +1,11 @@
 // Which member of a chain answers a read.
 //
-// Any serving member may. Reads of one turn for the same members travel together, in shares of 64 at
-// least: a frame in three parts costs every drive and this client more than it is worth. For each share
-// the member is chosen that has least to do for us and answers soonest; where that makes no difference
-// the key decides, mixed with a number of this client. So a hot range spreads over its members, a key
-// that is read alone meets the same cache again, and two clients do not prefer the same member.
+// Any serving member may. Reads of one turn for the same members travel together, in equal shares of
+// half a SHARE_MOST at least: every frame costs a drive and this client as much as a dozen reads, so three
+// small ones cost much more than a large one. A share goes to the member that has least to do for us
+// and answers soonest; where that makes no difference, to the one that was given least lately, so that
+// a hot range spreads evenly over its members. A few reads alone go where their keys say, mixed with a
+// number of this client: a key meets the same cache again, and two clients do not prefer the same member.
 //
 // Who is much slower, has refused or was lost is left alone for a while, with jitter, and tried with
 // single reads. When nobody is fine, somebody is asked all the same.
@@ -21,7 +22,12 @@ const AVOID_MS = 1_000;
 /** A member that is slower than another one is measured again after this. */
 const TRY_MS = 100;
 /** Reads of one turn that stay together. */
-const SHARE_LEAST = 64;
+const SHARE_MOST = 128;
+/** Turns of fewer reads go where their keys say. */
+const MANY = 8;
+/** So many more reads than another one the member of a key may have been given lately. */
+const AHEAD_FACTOR = 1.25;
+const AHEAD = 64;
 /** So much cheaper another member must be than the one that the key prefers. */
 const PREFERENCE = 1.5;
 /** Bytes of a long key that decide. */
@@ -31,7 +37,9 @@ export class Readers {
   readonly #random: Random;
   readonly #salt: number;
   #turn = 0;
-  #turnOperations = 0;
+  /** Reads of this turn that stay together. */
+  #share = 1;
+  #isLarge = false;
   /** The last choice is a single read that is to find something out. */
   #isTry = false;
   /** The last choice had refused reads of the range before. */
@@ -45,7 +53,9 @@ export class Readers {
   /** The operations of a turn of the event loop are about to be routed. */
   beginTurn(operations: number): void {
     this.#turn++;
-    this.#turnOperations = operations;
+    const shares = Math.ceil(operations / SHARE_MOST);
+    this.#share = Math.ceil(operations / Math.max(1, shares));
+    this.#isLarge = operations >= MANY;
   }
 
   /**
@@ -60,30 +70,42 @@ export class Readers {
     if (round === 0 && route.absences === undefined) {
       for (let position = 0; position < count; position++) {
         const link = readers[position] as DriveLink;
-        if (link.shareTurn === turn && link.shareLeft > 0 && link.isFine) {
-          link.shareLeft--;
+        const { readShare } = link;
+        if (readShare.turn === turn && readShare.left > 0 && link.isFine) {
+          readShare.give();
           return link;
         }
       }
     }
-    const link = this.pick(route, spreadOf(key), round, nowMs);
-    if (link === undefined) return undefined;
-    link.shareTurn = turn;
-    const share = Math.max(SHARE_LEAST, Math.ceil(this.#turnOperations / count));
-    link.shareLeft = link.isFine && !this.#isTry ? share - 1 : 0;
+    const link = this.#choose(route, spreadOf(key), round, nowMs, true);
+    link.readShare.open(turn, link.isFine && !this.#isTry ? this.#share : 1);
+    link.readShare.give();
     return link;
   }
 
   /** The member for what is read alone. `spread`: a hash of what is read. */
   pick(route: Route, spread: number, round: number, nowMs: number): DriveLink | undefined {
     const { readers } = route;
+    if (readers.length < 2) return readers[0];
+    return this.#choose(route, spread, round, nowMs, false);
+  }
+
+  /** `isLevelling`: what the members were given lately counts. Of two members at least. */
+  #choose(
+    route: Route,
+    spread: number,
+    round: number,
+    nowMs: number,
+    isLevelling: boolean,
+  ): DriveLink {
+    const { readers } = route;
     const count = readers.length;
-    if (count < 2) return readers[0];
     this.#isTry = false;
     const at = (mix(spread ^ this.#salt) % count) + round;
     const first = readers[at % count] as DriveLink;
     if (route.absences !== undefined || !first.isFine) return this.#pickOther(route, at, nowMs);
-    const best = cheapest(readers, first, nowMs);
+    let best = cheapest(readers, first, nowMs);
+    if (isLevelling) best = leastGiven(readers, best, this.#isLarge, nowMs);
     return this.#pickDoubtful(readers, best, nowMs) ?? best;
   }
 
@@ -196,6 +218,27 @@ function cheapest(readers: readonly DriveLink[], preferred: DriveLink, nowMs: nu
     bestCost = cost;
   }
   return best;
+}
+
+/** The member that was given least lately, of those that cost little more than the best. */
+function leastGiven(
+  readers: readonly DriveLink[],
+  best: DriveLink,
+  isLarge: boolean,
+  nowMs: number,
+): DriveLink {
+  const costMost = best.costAt(nowMs) * PREFERENCE;
+  const given = best.readShare.givenLately(nowMs);
+  let least = isLarge ? given : given / AHEAD_FACTOR - AHEAD;
+  let found = best;
+  for (const link of readers) {
+    if (link === best || !link.isFine) continue;
+    const lately = link.readShare.givenLately(nowMs);
+    if (lately >= least || link.costAt(nowMs) > costMost) continue;
+    found = link;
+    least = lately;
+  }
+  return found;
 }
 
 function isAbsent({ absences }: Route, position: number, nowMs: number): boolean {

@@ -16,7 +16,12 @@ import {
   messages,
   Opcode,
 } from '@piton/protocol';
+<<<<<<< Updated upstream
 import type { Carrier, Operation } from '../operations/operation.ts';
+=======
+import type { Operation } from '../operations/operation.ts';
+import { ReadShare } from '../routing/read-share.ts';
+>>>>>>> Stashed changes
 import { Credit } from './credit.ts';
 import { Dialer, type DialerOwner } from './dialer.ts';
 import { Fifo } from './fifo.ts';
@@ -56,9 +61,7 @@ export class DriveLink implements Carrier {
   readonly drive: string;
   readonly dialer: Dialer;
   readonly health: LinkHealth = new LinkHealth();
-  /** Reads of this turn that may still join those that are here; kept by routing/readers.ts. */
-  shareLeft = 0;
-  shareTurn = 0;
+  readonly readShare: ReadShare = new ReadShare();
   readonly #owner: LinkOwner;
   readonly #credit: Credit;
   readonly #queue: Fifo = new Fifo();

@@ -3,6 +3,11 @@
 import type { Random } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+<<<<<<< Updated upstream
+=======
+import type { Route } from '../../src/routing/index-cache.ts';
+import { ReadShare } from '../../src/routing/read-share.ts';
+>>>>>>> Stashed changes
 import { Readers, spreadOf } from '../../src/routing/readers.ts';
 import type { Route } from '../../src/routing/route.ts';
 import { LinkHealth } from '../../src/transport/link-health.ts';
@@ -15,8 +20,7 @@ class FakeLink {
   isConnected = true;
   inFlight = 0;
   woken = 0;
-  shareLeft = 0;
-  shareTurn = 0;
+  readonly readShare: ReadShare = new ReadShare();
   readonly dialer = {
     lastError: undefined as unknown,
     wake: (): void => {
@@ -111,8 +115,57 @@ test('reads of one turn stay together, and a large turn reaches all members alik
   };
   assert.equal(turn(1), [0, 0, 1]);
   assert.equal(turn(64), [0, 0, 64]);
-  assert.equal(turn(100), [0, 36, 64]);
-  assert.equal(turn(600), [200, 200, 200]);
+  assert.equal(turn(128), [0, 0, 128]);
+  assert.equal(turn(130), [0, 65, 65], 'no small rest');
+  assert.equal(turn(384), [128, 128, 128]);
+  assert.equal(turn(720), [240, 240, 240]);
+});
+
+test('turns go round the members, also when one of two is always under way', () => {
+  const { readers, links, route } = sceneOf();
+  const given = [0, 0, 0];
+  let before: FakeLink | undefined;
+  for (let round = 0; round < 300; round++) {
+    readers.beginTurn(32);
+    const asked = new Set<FakeLink>();
+    for (const key of KEYS.slice(9 * round, 9 * round + 32)) {
+      asked.add(readers.choose(route, key, 0, round) as unknown as FakeLink);
+    }
+    assert.is(asked.size, 1);
+    const [link] = [...asked] as [FakeLink];
+    link.inFlight = 32;
+    if (before !== undefined && before !== link) before.inFlight = 0;
+    before = link;
+    const place = links.indexOf(link);
+    given[place] = (given[place] as number) + 1;
+  }
+  for (const turns of given) assert.ok(turns > 90 && turns < 110, `${turns} of 300 turns`);
+});
+
+test('one key that is read all the time is read at every member', () => {
+  const { readers, links, route } = sceneOf();
+  const counts = new Map(links.map((link) => [link, 0]));
+  for (let read = 0; read < 3_000; read++) {
+    readers.beginTurn(1);
+    const link = readers.choose(route, KEYS[7] as Uint8Array, 0, read / 10) as unknown as FakeLink;
+    counts.set(link, (counts.get(link) ?? 0) + 1);
+  }
+  for (const count of counts.values()) assert.ok(count > 700 && count < 1_300, `${count} of 3000`);
+});
+
+test('what a member was given long ago does not count', () => {
+  const { readers, links, route } = sceneOf();
+  const [a, b] = links;
+  for (let read = 0; read < 10_000; read++) a.readShare.give();
+  const first = (nowMs: number): unknown => {
+    readers.beginTurn(100);
+    return readers.choose(route, KEYS[0] as Uint8Array, 0, nowMs);
+  };
+  assert.is.not(first(0), a);
+  b.inFlight = 1_000;
+  links[2].inFlight = 1_000;
+  assert.is(first(0), a, 'it has least to do');
+  assert.ok(a.readShare.givenLately(30_000) < 1);
 });
 
 test('the next share goes to the member that has least to do', () => {
