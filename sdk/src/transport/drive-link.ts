@@ -16,12 +16,8 @@ import {
   messages,
   Opcode,
 } from '@piton/protocol';
-<<<<<<< Updated upstream
 import type { Carrier, Operation } from '../operations/operation.ts';
-=======
-import type { Operation } from '../operations/operation.ts';
 import { ReadShare } from '../routing/read-share.ts';
->>>>>>> Stashed changes
 import { Credit } from './credit.ts';
 import { Dialer, type DialerOwner } from './dialer.ts';
 import { Fifo } from './fifo.ts';

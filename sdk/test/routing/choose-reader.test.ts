@@ -3,11 +3,7 @@
 import type { Random } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-<<<<<<< Updated upstream
-=======
-import type { Route } from '../../src/routing/index-cache.ts';
 import { ReadShare } from '../../src/routing/read-share.ts';
->>>>>>> Stashed changes
 import { Readers, spreadOf } from '../../src/routing/readers.ts';
 import type { Route } from '../../src/routing/route.ts';
 import { LinkHealth } from '../../src/transport/link-health.ts';
