@@ -8,6 +8,7 @@ export * from './connection/serve.ts';
 export * from './environment/environment.ts';
 export * from './environment/node-environment.ts';
 export * from './environment/sim-environment.ts';
+export type { SimTally } from './environment/sim-tally.ts';
 export { isKeyTooLarge, isValueTooLarge } from './frames/checks.ts';
 export * from './frames/details.ts';
 export * from './frames/entries.ts';

@@ -12,6 +12,7 @@ import type { Environment, Listener, Network, Random, Timer, UnboundLink } from 
 import { SimEvents } from './sim-events.ts';
 import { type LinkWorld, SimPair } from './sim-link.ts';
 import { SimProcess, type WorldTime } from './sim-process.ts';
+import { newTally, type SimTally } from './sim-tally.ts';
 
 export interface SimOptions {
   readonly seed?: number;
@@ -56,6 +57,7 @@ interface SimListener {
 
 export class SimWorld implements LinkWorld, WorldTime {
   readonly events: SimEvents = new SimEvents();
+  readonly tally: SimTally = newTally();
   readonly #random: () => number;
   readonly #latencyMs: number;
   readonly #jitterMs: number;
@@ -65,6 +67,7 @@ export class SimWorld implements LinkWorld, WorldTime {
   readonly #links: Set<SimPair> = new Set();
   readonly #cuts: Set<string> = new Set();
   readonly #losses: Set<string> = new Set();
+  readonly #lateness: Map<string, number> = new Map();
   readonly #delays: Map<string, () => number> = new Map();
   readonly #withoutPower: Set<string> = new Set();
   #nowMs = 0;
@@ -199,6 +202,21 @@ export class SimWorld implements LinkWorld, WorldTime {
     }
   }
 
+  /**
+   * Whoever sends next from one host to another believes that the connection broke, right behind what it
+   * sent; that still arrives, late.
+   */
+  repeatNext(from: string, to: string, lateMs: number): void {
+    this.#lateness.set(`${from}>${to}`, lateMs);
+  }
+
+  takeLateness(from: string, to: string): number | undefined {
+    if (this.#lateness.size === 0) return undefined;
+    const lateMs = this.#lateness.get(`${from}>${to}`);
+    this.#lateness.delete(`${from}>${to}`);
+    return lateMs;
+  }
+
   /** The process of this host stops, as by SIGSTOP; its system still takes bytes for it. */
   pause(host: string): void {
     this.#processOf(host).pause();
@@ -210,6 +228,7 @@ export class SimWorld implements LinkWorld, WorldTime {
 
   /** The clock of this host goes at another rate from now on: 1.01 is one percent fast. */
   setClockRate(host: string, rate: number): void {
+    if (rate !== 1) this.tally.clocks++;
     this.#processOf(host).setRate(rate);
   }
 
@@ -235,11 +254,23 @@ export class SimWorld implements LinkWorld, WorldTime {
   delayMs(from?: string, to?: string): number {
     const usualMs = this.#latencyMs + this.#random() * this.#jitterMs;
     if (this.#delays.size === 0 || from === undefined) return usualMs;
-    return usualMs + (this.#delays.get(`${from}>${to}`)?.() ?? 0);
+    const extraMs = this.#delays.get(`${from}>${to}`)?.() ?? 0;
+    if (extraMs > 0) this.tally.delayed++;
+    return usualMs + extraMs;
   }
 
   forget(pair: SimPair): void {
     this.#links.delete(pair);
+  }
+
+  isOvertaken(pair: SimPair): boolean {
+    const [a, b] = [pair.near.process.host, pair.far.process.host];
+    let isNewer = false;
+    for (const other of this.#links) {
+      if (other === pair) isNewer = true;
+      else if (isNewer && other.wasUsed && other.joins(a, b)) return true;
+    }
+    return false;
   }
 
   /** Handles some events. Returns whether the run is over. */

@@ -6,10 +6,12 @@
 
 import type { Link, LinkEvents, UnboundLink } from './environment.ts';
 import type { SimProcess } from './sim-process.ts';
+import type { SimTally } from './sim-tally.ts';
 
 /** What the links ask of their world. */
 export interface LinkWorld {
   readonly nowMs: number;
+  readonly tally: SimTally;
   isCut(from: string, to: string): boolean;
   /** Whether a machine has power. */
   isUp(host: string): boolean;
@@ -18,12 +20,18 @@ export interface LinkWorld {
   forget(pair: SimPair): void;
   /** Whether what is being sent is lost, and the connection with it. */
   isLost(from: string, to: string): boolean;
+  /** How late what is being sent arrives, when its sender gives the connection up right behind it. */
+  takeLateness(from: string, to: string): number | undefined;
+  /** Whether something arrived on a connection of the same hosts that is newer than this one. */
+  isOvertaken(pair: SimPair): boolean;
 }
 
 /** Above this a sender is told when everything has gone. */
 const HIGH_BYTES = 64 * 1024;
 
 export class SimPair {
+  /** Something has arrived, at either end. */
+  wasUsed = false;
   readonly near: SimEnd;
   readonly far: SimEnd;
   readonly #world: LinkWorld;
@@ -70,6 +78,7 @@ export class SimPair {
   breakHalf(isNear: boolean, lateMs: number): void {
     const [told, other] = isNear ? [this.near, this.far] : [this.far, this.near];
     other.receive(undefined);
+    other.isLeftOver = true;
     other.stall(this.#world.nowMs + lateMs);
     told.fail();
   }
@@ -99,6 +108,8 @@ class SimEnd implements UnboundLink, Link {
   readonly remoteAddress: string;
   readonly process: SimProcess;
   other: SimEnd | undefined;
+  /** The other end has given the connection up: what arrives is what it had sent before. */
+  isLeftOver = false;
   readonly #world: LinkWorld;
   readonly #pair: SimPair;
   readonly #remoteHost: string;
@@ -139,11 +150,14 @@ class SimEnd implements UnboundLink, Link {
   send(chunks: readonly Uint8Array[]): void {
     if (this.#isClosed || this.process.isDead) return;
     if (this.#world.isLost(this.process.host, this.#remoteHost)) {
+      this.#world.tally.lost++;
       this.#pair.break();
       return;
     }
     this.other?.receive(Buffer.concat(chunks));
     if (this.bufferedBytes > HIGH_BYTES) this.#isFull = true;
+    const lateMs = this.#world.takeLateness(this.process.host, this.#remoteHost);
+    if (lateMs !== undefined) this.#pair.breakHalf(this === this.#pair.near, lateMs);
   }
 
   receive(chunk: Uint8Array | undefined): void {
@@ -187,6 +201,7 @@ class SimEnd implements UnboundLink, Link {
   }
 
   fail(): void {
+    if (!this.#isClosed && this.#inboxBytes > 0) this.#world.tally.lost++;
     this.#finish(new Error('connection reset'));
   }
 
@@ -230,9 +245,12 @@ class SimEnd implements UnboundLink, Link {
   }
 
   #deliver(): void {
-    if (this.#events === undefined || this.#world.isCut(this.#remoteHost, this.process.host))
+    if (this.#events === undefined || this.#inbox.length === 0) return;
+    const { nowMs, tally } = this.#world;
+    if (this.#world.isCut(this.#remoteHost, this.process.host)) {
+      tally.held++;
       return;
-    const { nowMs } = this.#world;
+    }
     if (nowMs < this.#stalledUntilMs) return;
     for (;;) {
       const parcel = this.#inbox[0];
@@ -244,9 +262,18 @@ class SimEnd implements UnboundLink, Link {
         return;
       }
       this.#inboxBytes -= parcel.chunk.length;
+      this.#pair.wasUsed = true;
+      if (this.#stalledUntilMs > 0) this.#noteLate();
       this.#events.data(parcel.chunk, false);
       if (this.#inboxBytes === 0) this.other?.drained();
     }
+  }
+
+  /** Behind a stall. */
+  #noteLate(): void {
+    const { tally } = this.#world;
+    if (this.isLeftOver) tally.late++;
+    if (this.#world.isOvertaken(this.#pair)) tally.overtaken++;
   }
 
   drained(): void {

@@ -7,6 +7,7 @@
 
 import type { Clock, Timer } from './environment.ts';
 import type { EventOwner, SimEvent, SimEvents } from './sim-events.ts';
+import type { SimTally } from './sim-tally.ts';
 
 const NEVER: Timer = { cancel() {} };
 /** What the wall clocks show when a world begins. */
@@ -16,6 +17,7 @@ const WALL_MS = 1_700_000_000_000;
 export interface WorldTime {
   readonly nowMs: number;
   readonly events: SimEvents;
+  readonly tally: SimTally;
 }
 
 export class SimProcess implements EventOwner {
@@ -74,6 +76,7 @@ export class SimProcess implements EventOwner {
   }
 
   hold(event: SimEvent): void {
+    this.#world.tally.waited++;
     this.#held.push(event);
   }
 

@@ -188,6 +188,66 @@ test(
 );
 
 test(
+  'what is sent next arrives late, behind what its sender says on a new connection',
+  deadline(LIMIT_MS, async () => {
+    const world = new SimWorld();
+    const heard: string[] = [];
+    const { near, far, a } = await pair(world);
+    world.repeatNext('a', 'b', 300);
+    say(near, 'once');
+    await pass(world, 10);
+    assert.ok(near.state.error !== undefined && !far.state.closed);
+    assert.equal(far.heard, []);
+    const b = world.environmentFor('b');
+    await b.network.listen('b', 2, (unbound) => {
+      unbound.bind({
+        data: (chunk) => heard.push(Buffer.from(chunk).toString()),
+        drain: () => {},
+        close: () => {},
+      });
+    });
+    const again = await world.until(a.network.connect('b:2'));
+    say(
+      end((events) => again.bind(events as never)),
+      'once',
+    );
+    await pass(world, 1_000);
+    assert.equal([...heard, ...far.heard], ['once', 'once']);
+    assert.is(far.state.closed, true);
+    assert.is(world.tally.late, 1);
+    assert.is(world.tally.overtaken, 1);
+  }),
+);
+
+test(
+  'what faults have done is counted, and nothing else',
+  deadline(LIMIT_MS, async () => {
+    const world = new SimWorld();
+    const { near, far } = await pair(world);
+    say(near, 'as usual');
+    await pass(world, 10);
+    assert.ok(Object.values(world.tally).every((count) => count === 0));
+    world.cut('a', 'b');
+    say(near, 'held');
+    await pass(world, 10);
+    world.heal('a', 'b');
+    world.setDelay('a', 'b', () => 5);
+    say(near, 'delayed');
+    world.pause('b');
+    await pass(world, 100);
+    world.continue('b');
+    world.setClockRate('a', 1.01);
+    await pass(world, 10);
+    say(near, 'lost');
+    world.breakLinks('a', 'b');
+    const { held, delayed, waited, clocks, lost } = world.tally;
+    assert.ok(held > 0 && delayed > 0 && waited > 0);
+    assert.equal([clocks, lost], [1, 1]);
+    assert.equal(far.heard, ['as usual', 'held', 'delayed']);
+  }),
+);
+
+test(
   'a seed gives the same world again',
   deadline(LIMIT_MS, async () => {
     const play = async (seed: number): Promise<string> => {

@@ -30,10 +30,13 @@ export class CatalogDevice {
     this.#content.watch(listener);
   }
 
-  /** The catalog as the next process sees it; the one before it is dead. */
-  openFor(clock: Clock): Catalog {
+  /**
+   * The catalog as the next process sees it; the one before it is dead. `committed` is awaited when something
+   * has become durable and nobody has been told yet.
+   */
+  openFor(clock: Clock, committed: () => Promise<void>): Catalog {
     void this.#open?.close();
-    this.#open = new SimCatalog(this.#content, clock, this.#random);
+    this.#open = new SimCatalog(this.#content, clock, this.#random, committed);
     return this.#open;
   }
 }
@@ -42,14 +45,21 @@ class SimCatalog implements Catalog {
   readonly #content: MemoryCatalog;
   readonly #clock: Clock;
   readonly #random: () => number;
+  readonly #committed: () => Promise<void>;
   readonly #unwatchers: (() => void)[] = [];
   /** Commits take effect one after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(content: MemoryCatalog, clock: Clock, random: () => number) {
+  constructor(
+    content: MemoryCatalog,
+    clock: Clock,
+    random: () => number,
+    committed: () => Promise<void>,
+  ) {
     this.#content = content;
     this.#clock = clock;
     this.#random = random;
+    this.#committed = committed;
   }
 
   list(prefix: string, after: string, entriesMax: number): Promise<readonly CatalogEntry[]> {
@@ -63,6 +73,7 @@ class SimCatalog implements Catalog {
     const run = async (): Promise<CommitResult> => {
       await this.#wait();
       const result = await this.#content.commit(conditions, changes);
+      if (result.isCommitted) await this.#committed();
       await this.#wait();
       return result;
     };

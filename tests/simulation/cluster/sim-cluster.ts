@@ -5,6 +5,7 @@ import { AdminClient } from '@piton/cluster';
 import { SimWorld } from '@piton/protocol';
 import { KVClient } from '@piton/sdk';
 import { LogBook } from './log-book.ts';
+import { OperationBook } from './operation-book.ts';
 import { type DriveShape, SimDrive } from './sim-drive.ts';
 import { META_HOST, type MetaShape, SimMeta } from './sim-meta.ts';
 import { settlePromises } from './turn.ts';
@@ -29,8 +30,11 @@ export class SimCluster {
   readonly world: SimWorld;
   readonly log: LogBook;
   readonly meta: SimMeta;
+  readonly operations: OperationBook = new OperationBook();
   readonly #drives: SimDrive[];
   readonly #spares: SimDrive[];
+  /** Those that have joined, those that stand beside, and those that are lost. */
+  readonly allDrives: readonly SimDrive[];
   readonly clientHosts: readonly string[];
   readonly admin: AdminClient;
 
@@ -40,11 +44,12 @@ export class SimCluster {
     this.world = new SimWorld({ seed, latencyMs, jitterMs, ...settle });
     this.log = new LogBook(() => this.world.nowMs, shape.keepsLog);
     this.meta = new SimMeta(this.world, shape.meta, this.log);
-    const all = [...shape.drives, ...(shape.spares ?? [])].map(
+    this.meta.watchCatalog((news) => this.operations.take(news));
+    this.allDrives = [...shape.drives, ...(shape.spares ?? [])].map(
       (drive, at) => new SimDrive(this.world, `d${at + 1}`, drive, this.log),
     );
-    this.#drives = all.slice(0, shape.drives.length);
-    this.#spares = all.slice(shape.drives.length);
+    this.#drives = this.allDrives.slice(0, shape.drives.length);
+    this.#spares = this.allDrives.slice(shape.drives.length);
     this.clientHosts = Array.from({ length: shape.clients }, (_, at) => `c${at + 1}`);
     this.admin = new AdminClient(META_ADDRESSES, {
       environment: this.world.environmentFor('admin'),

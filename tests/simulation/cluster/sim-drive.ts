@@ -38,12 +38,23 @@ const CACHE_BYTES = 128 * 1024;
 const META_WAIT_MS = 600_000;
 const RESTART_MS = 500;
 const OPERATION_MS_USUAL = 0.3;
+const OPERATION_MS_SLOW = 2;
+
+/** What has happened to a drive, through all its lives. */
+export interface DriveTally {
+  kills: number;
+  stops: number;
+  /** The power went while a write was under way. */
+  cutsInWrite: number;
+  slowOperations: number;
+}
 
 export class SimDrive {
   readonly name: string;
   readonly disk: MemoryDisk;
   /** Of a device that has become slow: most operations are still quick, some take all this time. */
   slowestMs = 0;
+  readonly tally: DriveTally = { kills: 0, stops: 0, cutsInWrite: 0, slowOperations: 0 };
   readonly #world: SimWorld;
   readonly #shape: DriveShape;
   readonly #log: LogBook;
@@ -87,7 +98,7 @@ export class SimDrive {
     this.#run(life).catch((error: unknown) => {
       this.#log.note(this.name, `cannot start: ${(error as Error).message}`);
       if (this.#life !== life) return;
-      this.crash(false);
+      this.#end(false);
       this.#world.schedule(RESTART_MS, () => this.start());
     });
   }
@@ -95,15 +106,8 @@ export class SimDrive {
   /** kill -9, or the power goes: then what was not flushed is lost, whole or in part. */
   crash(isPowerCut: boolean): void {
     if (this.#state === DriveState.down) return;
-    this.#state = DriveState.down;
-    this.#life++;
-    this.#drive = undefined;
-    this.#store = undefined;
-    this.#cutsPowerInWrite = false;
-    if (isPowerCut) this.disk.crash();
-    else this.disk.processCrash();
-    this.#world.crash(this.name, { isPowerCut });
-    this.#log.note(this.name, isPowerCut ? '--- power cut' : '--- killed');
+    if (!isPowerCut) this.tally.kills++;
+    this.#end(isPowerCut);
   }
 
   /** Gone for ever, with its disk: whoever still wants to start it cannot. */
@@ -123,7 +127,9 @@ export class SimDrive {
     const life = this.#life;
     if (drive === undefined || this.#state !== DriveState.up) return;
     await drive.stop();
-    if (this.#life === life) this.crash(false);
+    if (this.#life !== life) return;
+    this.tally.stops++;
+    this.#end(false);
   }
 
   pause(): void {
@@ -140,6 +146,18 @@ export class SimDrive {
     this.#log.note(this.name, '--- continues');
   }
 
+  #end(isPowerCut: boolean): void {
+    this.#state = DriveState.down;
+    this.#life++;
+    this.#drive = undefined;
+    this.#store = undefined;
+    this.#cutsPowerInWrite = false;
+    if (isPowerCut) this.disk.crash();
+    else this.disk.processCrash();
+    this.#world.crash(this.name, { isPowerCut });
+    this.#log.note(this.name, isPowerCut ? '--- power cut' : '--- killed');
+  }
+
   async #run(life: number): Promise<void> {
     const environment = this.#world.environmentFor(this.name);
     const { clock } = environment;
@@ -147,6 +165,7 @@ export class SimDrive {
       new Promise((resolve) => {
         const dice = this.#world.random();
         const operationMs = dice * OPERATION_MS_USUAL + this.slowestMs * dice ** 4;
+        if (operationMs > OPERATION_MS_SLOW) this.tally.slowOperations++;
         clock.setTimer(operationMs, resolve);
         if (this.#cutsPowerInWrite && this.disk.underWayCount > 0)
           this.#cutPowerWithin(operationMs);
@@ -175,7 +194,9 @@ export class SimDrive {
   #cutPowerWithin(operationMs: number): void {
     const life = this.#life;
     this.#world.schedule(this.#world.random() * operationMs, () => {
-      if (this.#life === life && this.#cutsPowerInWrite) this.crash(true);
+      if (this.#life !== life || !this.#cutsPowerInWrite) return;
+      if (this.disk.underWayCount > 0) this.tally.cutsInWrite++;
+      this.crash(true);
     });
   }
 

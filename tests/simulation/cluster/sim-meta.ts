@@ -1,6 +1,12 @@
 // The machine of the metadata server: its catalog outlives the process.
 
-import { type CatalogNews, type Meta, type MetaOptions, startMeta } from '@piton/metaserver';
+import {
+  type CatalogNews,
+  type FaultPoint,
+  type Meta,
+  type MetaOptions,
+  startMeta,
+} from '@piton/metaserver';
 import type { Partitioning, SimWorld } from '@piton/protocol';
 import type { LogBook } from './log-book.ts';
 import { CatalogDevice } from './sim-catalog.ts';
@@ -14,6 +20,15 @@ export interface MetaShape {
   readonly patienceMs?: number;
   /** Whether drives are levelled and ranges cut without being asked. */
   readonly balances?: boolean;
+}
+
+/** Where a server may be let die: behind a step of an operation, or behind any commit of its catalog. */
+export type StepName = FaultPoint | 'commit';
+
+/** What has happened to the server, through all its lives. */
+export interface MetaTally {
+  kills: number;
+  deathsAtStep: number;
 }
 
 export const META_HOST = 'meta';
@@ -32,10 +47,13 @@ export class SimMeta {
   readonly #shape: MetaShape;
   readonly #log: LogBook;
   readonly #device: CatalogDevice;
+  readonly tally: MetaTally = { kills: 0, deathsAtStep: 0 };
+  /** How often each step was passed. */
+  readonly steps: Map<StepName, number> = new Map();
   #life = 0;
   #isStarted = false;
   #isPaused = false;
-  #diesAtStep = false;
+  #diesAt: ((step: StepName) => boolean) | undefined;
   #meta: Meta | undefined;
 
   constructor(world: SimWorld, shape: MetaShape, log: LogBook) {
@@ -72,6 +90,7 @@ export class SimMeta {
 
   crash(isPowerCut: boolean): void {
     if (!this.#isStarted) return;
+    this.tally.kills++;
     this.#isStarted = false;
     this.#isPaused = false;
     this.#life++;
@@ -80,9 +99,9 @@ export class SimMeta {
     this.#log.note(META_HOST, isPowerCut ? '--- power cut' : '--- killed');
   }
 
-  /** Dies at the next step that an operation has made durable, before anything is done about it. */
-  crashAtNextStep(isWanted: boolean): void {
-    this.#diesAtStep = isWanted;
+  /** Dies at the next durable step that this chooses, once, before anything is done about it. */
+  crashAtStep(isChosen: ((step: StepName) => boolean) | undefined): void {
+    this.#diesAt = isChosen;
   }
 
   pause(): void {
@@ -109,7 +128,7 @@ export class SimMeta {
       port: PORT,
       ...shape,
       ...(balances ? BALANCING : {}),
-      catalog: this.#device.openFor(environment.clock),
+      catalog: this.#device.openFor(environment.clock, () => this.#passStep(life, 'commit')),
       faultPoint: (point) => this.#passStep(life, point),
       log: this.#log.logOf(META_HOST),
     };
@@ -121,10 +140,13 @@ export class SimMeta {
   }
 
   /** What is behind it never runs when the process dies here. */
-  async #passStep(life: number, point: string): Promise<void> {
-    if (!this.#diesAtStep || this.#life !== life) return;
-    this.#diesAtStep = false;
-    this.#log.note(META_HOST, `--- at ${point}`);
+  async #passStep(life: number, step: StepName): Promise<void> {
+    if (this.#life !== life) return;
+    this.steps.set(step, (this.steps.get(step) ?? 0) + 1);
+    if (this.#diesAt?.(step) !== true) return;
+    this.#diesAt = undefined;
+    this.tally.deathsAtStep++;
+    this.#log.note(META_HOST, `--- at ${step}`);
     this.crash(true);
     await new Promise(() => {});
   }

@@ -31,4 +31,4 @@ export async function findBug(options: SimOptions): Promise<Find> {
   return { failed: undefined, report: undefined, failWithout, seconds: seconds() };
 }
 
-const unseeded = { seed: undefined };
+const unseeded = { seed: undefined, keepGoing: undefined };

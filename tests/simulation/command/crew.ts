@@ -1,4 +1,5 @@
-// Worker processes, and the seeds that they are given in order. The first failure ends the work.
+// Worker processes, and the seeds that they are given in order. The first failure ends the work, unless somebody
+// wants to hear of all of them.
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -11,11 +12,13 @@ export interface CrewOptions {
   readonly from: number;
   readonly count: number;
   /** Called after each seed. */
-  readonly progress: (result: SeedResult) => void;
+  readonly progress: (result: SeedResult, cpuMs: number) => void;
+  /** Told of every failure; then the work goes on. */
+  readonly failure?: ((result: SeedResult, report: string) => void) | undefined;
 }
 
 export interface CrewOutcome {
-  /** Of the lowest seed that failed, as far as it was tried. */
+  /** The first one. */
   readonly failed: SeedResult | undefined;
   readonly report: string | undefined;
 }
@@ -39,6 +42,7 @@ class Crew {
   #next: number;
   #underWay = 0;
   #isOver = false;
+  #failed: SeedResult | undefined;
   #shown: string | undefined;
 
   constructor(
@@ -79,23 +83,29 @@ class Crew {
         this.#fail(new Error(message.message));
         return;
       case 'done':
+        this.#options.progress(message.result, message.cpuMs);
         this.#take(worker, message.result, message.report);
     }
   }
 
   #take(worker: ChildProcess, result: SeedResult, report: string | undefined): void {
     this.#underWay--;
-    this.#options.progress(result);
     if (result.failures.length > 0) {
-      this.#end();
-      this.#resolve({ failed: result, report });
-      return;
-    }
-    this.#shown = report;
+      this.#failed ??= result;
+      const { failure } = this.#options;
+      if (failure === undefined) {
+        this.#finish(report);
+        return;
+      }
+      failure(result, report ?? '');
+    } else this.#shown = report;
     this.#give(worker);
-    if (this.#underWay > 0) return;
+    if (this.#underWay === 0) this.#finish(this.#shown);
+  }
+
+  #finish(report: string | undefined): void {
     this.#end();
-    this.#resolve({ failed: undefined, report: this.#shown });
+    this.#resolve({ failed: this.#failed, report });
   }
 
   #give(worker: ChildProcess): void {

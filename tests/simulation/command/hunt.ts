@@ -29,8 +29,9 @@ export async function hunt(options: SimOptions): Promise<Hunt> {
       jobs,
       from,
       count,
-      progress(result: SeedResult) {
-        summary.add(result);
+      failure: options.keepGoing === true ? (_, report) => console.log(report) : undefined,
+      progress(result: SeedResult, cpuMs: number) {
+        summary.add(result, cpuMs);
         progress.update(++done, `${summary.seedsPerSecond.toFixed(1)} a second`);
       },
     });

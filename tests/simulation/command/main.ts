@@ -15,7 +15,8 @@ async function lookForViolations(options: SimOptions): Promise<void> {
     console.log(JSON.stringify({ ...summary.toJson(), failedSeed: failed?.seed ?? null }));
   } else {
     console.log(summary.toText());
-    console.log(failed === undefined ? 'no violation' : `violation in seed ${failed.seed}`);
+    const seeds = summary.failedSeeds.join(', ');
+    console.log(failed === undefined ? 'no violation' : `violation in seed ${seeds}`);
   }
   process.exitCode = failed === undefined ? 0 : 1;
 }

@@ -14,6 +14,8 @@ export interface SimOptions {
   readonly jobs: number;
   readonly json?: true;
   readonly log?: true;
+  /** Violations are told, and the rest of the seeds are run. */
+  readonly keepGoing?: true | undefined;
   readonly bug?: string | undefined;
   readonly bugs?: true;
 }
@@ -50,6 +52,7 @@ export function makeCommand(run: (options: SimOptions) => Promise<void>): Comman
     .option('--faults <names>', 'only these faults, with commas; none: no faults', faultList)
     .option('--ops <n>', 'operations of a run', whole(1, 100_000))
     .option('--jobs <n>', 'worker processes', whole(1, 64), 1)
+    .option('--keep-going', 'tell of a violation, and go on')
     .option('--json', 'the summary as JSON')
     .option('--log', 'show what the programs log')
     .option('--bug <name>', 'build this bug in, and look for it', bugName)

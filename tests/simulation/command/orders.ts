@@ -21,6 +21,8 @@ export type FromWorker =
   | {
       readonly kind: 'done';
       readonly result: SeedResult;
+      /** Processor time that the seed took. */
+      readonly cpuMs: number;
       /** Of a seed that failed: everything that helps to understand it. */
       readonly report: string | undefined;
     }

@@ -1,6 +1,7 @@
 // What all seeds came to, added up.
 
 import Table from 'cli-table3';
+import { EFFECTS } from '../faults/effects.ts';
 import { FAULT_NAMES } from '../faults/registry.ts';
 import type { SeedResult } from '../seed/result.ts';
 
@@ -30,22 +31,42 @@ export class Summary {
   #notApplied = 0;
   #virtualMs = 0;
   #events = 0;
-  readonly #faults: Map<string, number> = new Map();
-  readonly #changes: Map<string, number> = new Map();
+  #cpuMs = 0;
+  readonly #failed: number[] = [];
+  readonly faults: Map<string, number> = new Map();
+  readonly changes: Map<string, number> = new Map();
+  readonly ends: Map<string, number> = new Map();
+  readonly calls: Map<string, number> = new Map();
+  readonly effects: Map<string, number> = new Map();
+  readonly steps: Map<string, number> = new Map();
 
-  add(result: SeedResult): void {
+  add(result: SeedResult, cpuMs: number): void {
     this.#seeds++;
     this.#operations += result.operations;
     this.#unknown += result.unknown;
     this.#notApplied += result.notApplied;
     this.#virtualMs += result.virtualMs;
     this.#events += result.events;
-    addAll(this.#faults, result.faults);
-    addAll(this.#changes, result.changes);
+    this.#cpuMs += cpuMs;
+    if (result.failures.length > 0) this.#failed.push(result.seed);
+    addAll(this.faults, result.faults);
+    addAll(this.changes, result.changes);
+    addAll(this.ends, result.ends);
+    addAll(this.calls, result.calls);
+    addAll(this.effects, result.effects);
+    addAll(this.steps, result.steps);
   }
 
   get seconds(): number {
     return (performance.now() - this.#startedMs) / 1_000;
+  }
+
+  get failedSeeds(): readonly number[] {
+    return this.#failed;
+  }
+
+  get cpuSecondsPerSeed(): number {
+    return this.#cpuMs / 1_000 / Math.max(this.#seeds, 1);
   }
 
   get seedsPerSecond(): number {
@@ -62,8 +83,14 @@ export class Summary {
       events: this.#events,
       seconds: round(this.seconds, 1),
       seedsPerSecond: round(this.seedsPerSecond, 1),
-      faults: Object.fromEntries(this.#faults),
-      changes: Object.fromEntries(this.#changes),
+      cpuSecondsPerSeed: round(this.cpuSecondsPerSeed, 3),
+      failedSeeds: this.#failed,
+      faults: Object.fromEntries(this.faults),
+      changes: Object.fromEntries(this.changes),
+      operationsEnded: Object.fromEntries(this.ends),
+      calls: Object.fromEntries(this.calls),
+      effects: Object.fromEntries(this.effects),
+      steps: Object.fromEntries(this.steps),
     };
   }
 
@@ -80,12 +107,22 @@ export class Summary {
       ['not applied', String(this.#notApplied)],
       ['virtual hours', (this.#virtualMs / 3_600_000).toFixed(2)],
       ['seeds a second', this.seedsPerSecond.toFixed(1)],
+      ['processor seconds a seed', this.cpuSecondsPerSeed.toFixed(3)],
     );
-    for (const [name, count] of this.#changes) table.push([`change: ${name}`, String(count)]);
-    for (const name of FAULT_NAMES) {
-      const count = this.#faults.get(name);
-      if (count !== undefined) table.push([`fault: ${name}`, String(count)]);
-    }
+    const show = (what: string, counts: Iterable<readonly [string, number]>): void => {
+      for (const [name, count] of counts) table.push([`${what}: ${name}`, String(count)]);
+    };
+    show('call', this.calls);
+    show('change', this.changes);
+    show('ended', this.ends);
+    show(
+      'fault',
+      FAULT_NAMES.map((name) => [name, this.faults.get(name) ?? 0]),
+    );
+    show(
+      'effect',
+      Object.entries(EFFECTS).map(([name, words]) => [words, this.effects.get(name) ?? 0]),
+    );
     return table.toString();
   }
 }

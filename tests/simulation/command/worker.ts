@@ -18,12 +18,15 @@ async function serve(orders: WorkerOrders): Promise<void> {
   const { keepsLog, wishes, command } = orders;
   let last: Promise<void> = Promise.resolve();
   const run = async (seed: number): Promise<void> => {
+    const before = process.cpuUsage();
     const evidence = await runSeed(planFor(seed, wishes), { keepsLog });
+    const { user, system } = process.cpuUsage(before);
     const isBad = evidence.result.failures.length > 0;
     const report = isBad || keepsLog ? reportOn(evidence, `${command} --seed ${seed}`) : undefined;
     // The operations are in the report: they are not for a pipe between processes.
     const failures = evidence.result.failures.map((failure) => ({ ...failure, involved: [] }));
-    tell({ kind: 'done', result: { ...evidence.result, failures }, report });
+    const result = { ...evidence.result, failures };
+    tell({ kind: 'done', result, cpuMs: (user + system) / 1_000, report });
   };
   process.on('message', ({ seed }: ToWorker) => {
     last = last.then(() => run(seed)).catch(broken);

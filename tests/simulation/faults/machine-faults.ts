@@ -116,12 +116,15 @@ export const metaCrashAtStep: Fault = (stage) => {
   const { meta } = stage.cluster;
   if (!meta.isUp) return undefined;
   const lastsMs = between(500, 2 * DOWN_MS_MAX, stage);
-  meta.crashAtNextStep(true);
+  // Other things than operations are made durable too: registrations, fences, witnesses.
+  const isAnyCommit = stage.random() < 0.3;
+  meta.crashAtStep((step) => isAnyCommit === (step === 'commit'));
   const end = (): void => {
-    meta.crashAtNextStep(false);
+    meta.crashAtStep(undefined);
     meta.start();
   };
-  return { what: `within ${lastsMs.toFixed(0)} ms`, lastsMs, end };
+  const where = isAnyCommit ? 'at a commit' : 'at a step';
+  return { what: `${where}, within ${lastsMs.toFixed(0)} ms`, lastsMs, end };
 };
 
 /** What it knew of the cluster is old when it goes on, and its time budgets are over. */

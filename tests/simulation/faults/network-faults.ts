@@ -57,12 +57,19 @@ export const partition: Fault = (stage) => {
   return { what, lastsMs, end: () => each((a, b) => cluster.world.heal(a, b)) };
 };
 
-/** One side gives a connection up, and what it had sent on it arrives behind what it sends anew. */
+/**
+ * One side gives a connection up, at any time or right behind its next message, and what it had sent on it arrives
+ * behind what it sends anew.
+ */
 export const duplication: Fault = (stage) => {
   const [one, other] = anyTwo(stage);
   const lateMs = between(1, LATE_MS_MAX, stage);
-  stage.cluster.world.breakHalf(one, other, lateMs);
-  return { what: `${one} - ${other}, ${lateMs.toFixed(0)} ms late`, lastsMs: 0 };
+  if (stage.random() < 0.4) {
+    stage.cluster.world.breakHalf(one, other, lateMs);
+    return { what: `${one} - ${other}, ${lateMs.toFixed(0)} ms late`, lastsMs: 0 };
+  }
+  stage.cluster.world.repeatNext(one, other, lateMs);
+  return { what: `the next of ${one} > ${other}, ${lateMs.toFixed(0)} ms late`, lastsMs: 0 };
 };
 
 /** The connections of today stand still, those made meanwhile do not. */

@@ -1,6 +1,7 @@
 // What one seed came to.
 
 import type { Operation } from '../../src/linearizability/history.ts';
+import type { Effects } from '../faults/effects.ts';
 import type { FaultNote } from '../faults/injector.ts';
 import type { FaultName } from '../faults/registry.ts';
 
@@ -21,7 +22,15 @@ export interface SeedResult {
   readonly events: number;
   readonly virtualMs: number;
   readonly faults: Readonly<Partial<Record<FaultName, number>>>;
+  /** Changes that were asked for. */
   readonly changes: Readonly<Record<string, number>>;
+  /** Operations of the metadata server by kind and end. */
+  readonly ends: Readonly<Record<string, number>>;
+  /** Calls of clients, by kind. */
+  readonly calls: Readonly<Record<string, number>>;
+  readonly effects: Effects;
+  /** Durable steps that were passed. */
+  readonly steps: Readonly<Record<string, number>>;
   /** The same run has the same trace, and hardly any other has. */
   readonly trace: string;
 }

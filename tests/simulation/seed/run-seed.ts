@@ -2,12 +2,14 @@
 
 import { createHash } from 'node:crypto';
 import { checkHistory } from '../../src/linearizability/check-history.ts';
-import { HistoryRecorder } from '../../src/linearizability/history.ts';
+import { HistoryRecorder, type Operation } from '../../src/linearizability/history.ts';
 import { SimCluster } from '../cluster/sim-cluster.ts';
 import type { MetaShape } from '../cluster/sim-meta.ts';
+import { effectsIn } from '../faults/effects.ts';
 import { Injector } from '../faults/injector.ts';
 import { compareCopies } from '../verdict/copies.ts';
 import { settle } from '../verdict/settle.ts';
+import { kindOf, specialEndOf } from '../workload/calls.ts';
 import { Changes } from '../workload/changes.ts';
 import { type KeySet, makeKeys } from '../workload/keys.ts';
 import { RecordedClient } from '../workload/recorded-client.ts';
@@ -42,6 +44,17 @@ function metaShapeOf(plan: SeedPlan): MetaShape {
   const { replicas, partitioning, leaseMs, repairAfterMs, patienceMs, balances } = plan;
   const drivesExpected = plan.drives.length;
   return { replicas, partitioning, leaseMs, repairAfterMs, patienceMs, balances, drivesExpected };
+}
+
+function countOf(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}
+
+function kindsOf({ name, action, outcome }: Operation): string[] {
+  const end = specialEndOf(outcome);
+  return end === undefined ? [kindOf(name, action)] : [kindOf(name, action), end];
 }
 
 class Run {
@@ -198,8 +211,7 @@ class Run {
     const { world } = this.#cluster;
     const count = (kind: string): number =>
       operations.filter(({ outcome }) => outcome.kind === kind).length;
-    const faults: Record<string, number> = {};
-    for (const { name } of this.#injector.notes) faults[name] = (faults[name] ?? 0) + 1;
+    const { meta, operations: book } = this.#cluster;
     return {
       seed: this.#plan.seed,
       failures: this.#failures,
@@ -208,8 +220,12 @@ class Run {
       notApplied: count('none'),
       events: world.eventCount,
       virtualMs: world.nowMs,
-      faults,
+      faults: countOf(this.#injector.notes.map(({ name }) => name)),
       changes: Object.fromEntries(this.#changes.counts),
+      ends: Object.fromEntries(book.counts),
+      calls: countOf(operations.flatMap(kindsOf)),
+      effects: effectsIn(this.#cluster),
+      steps: Object.fromEntries(meta.steps),
       trace: this.#trace(),
     };
   }

@@ -103,7 +103,7 @@ export class Changes {
       case 'move':
         return this.#move(picture);
       case 'merge':
-        return admin.merge(picture.keyspace, Buffer.from(this.#pick(this.#keys.all)));
+        return this.#merge(picture);
       case 'drain':
         return this.#drain();
       case 'cancel-drain':
@@ -122,6 +122,15 @@ export class Changes {
     // Between two keys or on one of them, or where the drive finds the middle.
     const name = `${this.#pick(this.#keys.all)}${this.#random() < 0.5 ? '' : '+'}`;
     return this.#cluster.admin.split(keyspace, Buffer.from(name), this.#random() < 0.7);
+  }
+
+  /** Neighbours with the same chain can be merged; now and then others are asked for, to be refused. */
+  #merge({ keyspace, ranges }: Picture): Promise<number> | undefined {
+    const { admin } = this.#cluster;
+    const all = this.#keys.all.map((key) => Buffer.from(key));
+    const fitting = all.filter((key) => isLikeNext(ranges, keyspace, key));
+    const keys = fitting.length > 0 && this.#random() < 0.9 ? fitting : all;
+    return admin.merge(keyspace, this.#pick(keys));
   }
 
   #move({ keyspace, ranges }: Picture): Promise<number> | undefined {
@@ -161,6 +170,20 @@ function rangeOf(
 ): RangeView | undefined {
   const hex = Buffer.from(placeKey(keyspace, key)).toString('hex');
   return ranges.find(({ start, end }) => start.hex <= hex && (end === null || hex < end.hex));
+}
+
+/** Whether the range that holds the key and the one behind it have the same chain. */
+function isLikeNext(
+  ranges: readonly RangeView[],
+  keyspace: KeyspaceRecord,
+  key: Uint8Array,
+): boolean {
+  const range = rangeOf(ranges, keyspace, key);
+  const next = ranges.find(({ start }) => start.hex === range?.end?.hex);
+  if (range === undefined || next === undefined) return false;
+  const shown = ({ chain }: RangeView): string =>
+    chain.map(({ drive, state }) => `${drive} ${state}`).join();
+  return shown(range) === shown(next);
 }
 
 /** Where a key stands in the order of its keyspace: behind its hash in a hash keyspace. */

@@ -48,6 +48,17 @@ function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/'));
 }
 
+/** What the device has done to what was written to it. */
+export interface DiskTally {
+  /** Writes of which a crash left a part. */
+  torn: number;
+  /** Writes of which a crash left nothing. */
+  lost: number;
+  failedFlushes: number;
+  /** Writes for which there was no room. */
+  refused: number;
+}
+
 export class MemoryDisk implements Disk {
   /** The next so many flushes fail; what they were to flush is lost at a crash. */
   failFlushes = 0;
@@ -55,6 +66,7 @@ export class MemoryDisk implements Disk {
   /** Awaited before every operation. */
   delay: (() => Promise<void>) | undefined;
   flushCount = 0;
+  readonly tally: DiskTally = { torn: 0, lost: 0, failedFlushes: 0, refused: 0 };
   readonly #random: () => number;
   #current = new Map<string, Entry>();
   /** Directory entries that would survive a crash. */
@@ -235,8 +247,15 @@ export class MemoryDisk implements Disk {
   /** How much of a write that was interrupted arrived. */
   #lengthOfTorn(data: Uint8Array): number {
     const dice = this.#random();
-    if (dice < 0.3) return 0;
-    return dice < 0.6 ? data.length : Math.floor(this.#random() * data.length);
+    const isWhole = dice >= 0.3 && dice < 0.6;
+    const length = isWhole
+      ? data.length
+      : dice < 0.3
+        ? 0
+        : Math.floor(this.#random() * data.length);
+    if (length === 0) this.tally.lost++;
+    else if (length < data.length) this.tally.torn++;
+    return length;
   }
 
   #file(path: string, content: Content): DiskFile {
@@ -255,13 +274,17 @@ export class MemoryDisk implements Disk {
         this.#underWay.delete(underWay);
       }
       const growth = Math.max(0, offset + data.length - content.bytes);
-      if (this.usedBytes + growth > this.capacityBytes) throw systemError('ENOSPC', path);
+      if (this.usedBytes + growth > this.capacityBytes) {
+        this.tally.refused++;
+        throw systemError('ENOSPC', path);
+      }
       write(content, offset, data);
     };
     const flush = (writes: number): void => {
       this.flushCount++;
       if (this.failFlushes > 0) {
         this.failFlushes--;
+        this.tally.failedFlushes++;
         throw systemError('EIO', path);
       }
       settle(content, content.pending.splice(content.pending.length - writes, writes));
