@@ -2,7 +2,8 @@
 //
 //   heard        fine
 //   suspected    silent for two thirds of the lease, or its connection ended and it did not come back
-//                within a third: its witnesses are asked when they last heard of it
+//                within a third, or not within half a lease of this server's start: its witnesses are asked
+//                when they last heard of it
 //   unreachable  they hear it: it is cut off from this server alone, and keeps its ranges for ten leases
 //   lost         nobody hears it: reported once, until it registers again
 //
@@ -154,7 +155,7 @@ export class Detector {
     if (heardAtMs !== undefined) return { silentMs: since(heardAtMs), limitMs: (2 / 3) * leaseMs };
     const goneSinceMs = drives.goneSinceMs(drive);
     if (goneSinceMs !== undefined) return { silentMs: since(goneSinceMs), limitMs: leaseMs / 3 };
-    return { silentMs: since(this.#startedMs), limitMs: Math.min(leaseMs, startGraceMs) };
+    return { silentMs: since(this.#startedMs), limitMs: Math.min(leaseMs / 2, startGraceMs) };
   }
 
   /**

@@ -1,6 +1,6 @@
 // What an hour of chaos comes to: faults, operations, unknown outcomes, waits, violations.
 
-import type { Fault, Injected } from '../faults/fault.ts';
+import { type Fault, type Injected, Target } from '../faults/fault.ts';
 import type { RoundResult } from '../rounds/round.ts';
 
 interface FaultLine {
@@ -20,6 +20,8 @@ export interface SummaryJson {
   readonly unknown: number;
   readonly unknownNotGivenUp: number;
   readonly longestUnavailableMs: number;
+  /** The same without the time in which the metadata server was out of action: nobody could take a drive out. */
+  readonly longestWithServerMs: number;
   readonly violations: number;
   readonly unexpectedExits: number;
   readonly faults: readonly {
@@ -41,6 +43,7 @@ export class Summary {
   #unknown = 0;
   #notGivenUp = 0;
   #longestMs = 0;
+  #longestWithServerMs = 0;
 
   constructor(faults: readonly Fault[], nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -61,6 +64,8 @@ export class Summary {
     for (const { fromMs, untilMs } of result.waits) {
       const ms = untilMs - fromMs;
       this.#longestMs = Math.max(this.#longestMs, ms);
+      const withServerMs = ms - withoutServerMs(fromMs, untilMs, injected);
+      this.#longestWithServerMs = Math.max(this.#longestWithServerMs, withServerMs);
       for (const { fault, fromMs: since, untilMs: end } of injected) {
         if (since > untilMs || end < fromMs) continue;
         const line = this.#lines.get(fault.name) as FaultLine;
@@ -83,6 +88,7 @@ export class Summary {
       unknown: this.#unknown,
       unknownNotGivenUp: this.#notGivenUp,
       longestUnavailableMs: Math.round(this.#longestMs),
+      longestWithServerMs: Math.round(this.#longestWithServerMs),
       violations: this.violations.length,
       unexpectedExits: this.exits.length,
       faults: [...this.#lines.values()].map(({ name, times, longestMs }) => ({
@@ -106,8 +112,19 @@ export class Summary {
       `${refused} refused or failed without having done anything`,
       `${unknown} unknown outcomes, ${unknownNotGivenUp} of them without the client having given up`,
       `${(this.#longestMs / 1_000).toFixed(1)} s was the longest wait for a write`,
+      `${(this.#longestWithServerMs / 1_000).toFixed(1)} s without the time in which the metadata server was out of action`,
       `${this.violations.length} violations, ${this.exits.length} programs ended by themselves`,
     );
     return lines.join('\n');
   }
+}
+
+/** How much of a span the metadata server was out of action: one fault of it at once. */
+function withoutServerMs(fromMs: number, untilMs: number, injected: readonly Injected[]): number {
+  let sumMs = 0;
+  for (const { fault, fromMs: since, untilMs: end } of injected) {
+    if (fault.target !== Target.meta && fault.target !== Target.everything) continue;
+    sumMs += Math.max(0, Math.min(end, untilMs) - Math.max(since, fromMs));
+  }
+  return sumMs;
 }

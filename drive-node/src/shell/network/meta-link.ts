@@ -31,7 +31,10 @@ import { type Log, reasonOf } from '../observation/log.ts';
 import { BackOff, pause } from './back-off.ts';
 
 const RETRY_MS_FIRST = 100;
+/** Pauses are short at first: while the server is away nobody takes dead drives out of their chains. */
+const RETRY_MS_LONG = 1_000;
 const RETRY_MS_LONGEST = 5_000;
+const SHORT_PAUSES_MS = 300_000;
 const REGISTER_TIMEOUT_MS = 15_000;
 /** A heartbeat may wait this many intervals for its answer, but never less than the floor. */
 const HEARTBEAT_PATIENCE = 4;
@@ -76,10 +79,14 @@ export class MetaLink {
   #handlers: MetaLinkHandlers | undefined;
   #loop: Promise<void> | undefined;
   #heartbeatMs = 1_000;
+  /** When anything of the server was seen last, or this began. */
+  #seenAtMs: number;
 
   constructor(options: MetaLinkOptions) {
     this.#options = options;
-    this.#backOff = new BackOff(options.environment.random, RETRY_MS_FIRST, RETRY_MS_LONGEST);
+    const { random, clock } = options.environment;
+    this.#backOff = new BackOff(random, RETRY_MS_FIRST, RETRY_MS_LONGEST);
+    this.#seenAtMs = clock.nowMs();
   }
 
   /** The connection, once it is registered. */
@@ -102,7 +109,7 @@ export class MetaLink {
       if (fatal !== undefined) throw fatal;
       const leftMs = untilMs - clock.nowMs();
       if (leftMs <= 0) throw unreachable(this.#options.addresses, waitMs, reason);
-      const waitingMs = Math.min(this.#backOff.takeMs(), leftMs);
+      const waitingMs = Math.min(this.#pauseMs(), leftMs);
       this.#options.log.warn(
         { reason: reasonOf(reason), leftMs: Math.round(leftMs) },
         'metadata server cannot be reached, trying again',
@@ -125,7 +132,7 @@ export class MetaLink {
       if (failure === undefined) break;
       const leftMs = untilMs - clock.nowMs();
       if (leftMs <= 0) throw unreachable(this.#options.addresses, waitMs, failure);
-      await pause(clock, Math.min(this.#backOff.takeMs(), leftMs), this.#stopping.signal);
+      await pause(clock, Math.min(this.#pauseMs(), leftMs), this.#stopping.signal);
       await this.connect(Math.max(0, untilMs - clock.nowMs()));
     }
     this.#loop = this.#keepUp();
@@ -161,7 +168,7 @@ export class MetaLink {
         if (reason !== undefined) this.#report(reason, 'metadata server cannot be reached');
       }
       if (this.#session !== undefined) await this.#runSession(this.#session);
-      if (this.#session === undefined) await pause(clock, this.#backOff.takeMs(), signal);
+      if (this.#session === undefined) await pause(clock, this.#pauseMs(), signal);
     }
   }
 
@@ -174,6 +181,12 @@ export class MetaLink {
       if (!this.#stopping.signal.aborted) this.#report(error, 'lost the metadata server');
       session.connection.close(Status.stopping, 'starting over');
     }
+  }
+
+  #pauseMs(): number {
+    const awayMs = this.#options.environment.clock.nowMs() - this.#seenAtMs;
+    const pauseMs = this.#backOff.takeMs();
+    return awayMs < SHORT_PAUSES_MS ? Math.min(pauseMs, RETRY_MS_LONG) : pauseMs;
   }
 
   #report(error: unknown, message: string): void {
@@ -247,6 +260,7 @@ export class MetaLink {
     );
     await handlers.registered(body);
     this.#backOff.reset();
+    this.#seenAtMs = this.#options.environment.clock.nowMs();
     this.#heartbeatMs = body.heartbeatMs;
     session.isRegistered = true;
     this.#options.log.info(
@@ -274,6 +288,7 @@ export class MetaLink {
         { timeoutMs },
       );
       handlers.heartbeatAnswered(body);
+      this.#seenAtMs = clock.nowMs();
     }
   }
 }
