@@ -294,8 +294,10 @@ export class LogWriter {
   #becameDurable(position: number): void {
     this.flushes++;
     this.#durablePosition = position;
-    // A roll moved the appended position over a hole that nobody has to write.
-    if (this.#queue.length === 0 && this.#current === undefined) {
+    // A roll moved the appended position over a hole that nobody has to write. The group that begins a
+    // segment is in no queue any more while the segment before it is flushed.
+    const isHole = this.#queue.length === 0 && this.#current === undefined;
+    if (isHole && this.#inFlight === undefined) {
       this.#writtenPosition = this.#appendedPosition;
       this.#durablePosition = this.#appendedPosition;
     }

@@ -1,0 +1,50 @@
+// What the log says to be safe while it goes over to its next segment.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { MemoryDisk } from '../../src/engine/disk/memory-disk.ts';
+import { openLogStore } from '../../src/engine/open-log-store.ts';
+import type { Store } from '../../src/engine/store.ts';
+import { clock, deadline, durable, identity, random, read, Scribe } from './suite/harness.ts';
+
+const test = suite('the next segment');
+const SEGMENT_BYTES = 1 << 21;
+/** Two of them do not fit one segment. */
+const VALUE_BYTES = 1_500_000;
+
+function open(disk: MemoryDisk): Promise<Store> {
+  return openLogStore({
+    ...{ directory: '/data', clock, random, identity, disk, cacheBytes: 1 },
+    capacityBytes: 1 << 26,
+    segmentBytes: SEGMENT_BYTES,
+  });
+}
+
+test(
+  'a write that begins a segment is not called durable before it is there',
+  deadline(10_000, async () => {
+    const disk = new MemoryDisk();
+    const store = await open(disk);
+    const namespace = store.createNamespace();
+    const scribe = new Scribe(store, namespace);
+    disk.delay = () => new Promise((resolve) => setImmediate(resolve));
+    // With the system and not flushed: the segment has to be flushed before the next one is made.
+    scribe.flush = false;
+    const first = scribe.put('a', 'x'.repeat(VALUE_BYTES));
+    while (store.writtenPosition < first) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(store.durablePosition < first);
+    let atFirst: MemoryDisk | undefined;
+    scribe.flush = true;
+    const end = scribe.put('b', 'y'.repeat(VALUE_BYTES));
+    store.onProgress(() => {
+      if (store.durablePosition >= end) atFirst ??= disk.clone();
+    });
+    await durable(store);
+    await store.close();
+    const again = await open(atFirst as MemoryDisk);
+    assert.is((await read(again, namespace, 'b'))?.length, VALUE_BYTES);
+    await again.close();
+  }),
+);
+
+test.run();
