@@ -170,6 +170,11 @@ export class SimWorld implements LinkWorld, WorldTime {
     else this.#delays.set(`${from}>${to}`, extraMs);
   }
 
+  /** Hosts that have a connection now, the oldest first; two of them may be named more than once. */
+  connectedHosts(): (readonly [string, string])[] {
+    return [...this.#links].map(({ near, far }) => [near.process.host, far.process.host]);
+  }
+
   /** Breaks every link between two hosts; what was under way is lost. */
   breakLinks(a: string, b: string): void {
     for (const pair of [...this.#links]) if (pair.joins(a, b)) pair.break();

@@ -31,6 +31,9 @@ export const DriveState = {
 } as const;
 export type DriveState = (typeof DriveState)[keyof typeof DriveState];
 
+/** While a write is under way, or while something is written and not flushed. */
+export type AwaitedCut = 'write' | 'unflushed';
+
 const PORT = 7410;
 const META_ADDRESS = 'meta:7400';
 const CAPACITY_BYTES = 8 * 1024 * 1024;
@@ -61,7 +64,7 @@ export class SimDrive {
   #state: DriveState = DriveState.down;
   #life = 0;
   #isLost = false;
-  #cutsPowerInWrite = false;
+  #powerCut: AwaitedCut | undefined;
   #drive: Drive | undefined;
   #store: Store | undefined;
 
@@ -116,9 +119,9 @@ export class SimDrive {
     this.crash(true);
   }
 
-  /** The power goes while the next write is under way; nothing happens when none comes in this life. */
-  cutPowerInNextWrite(isWanted: boolean): void {
-    this.#cutsPowerInWrite = isWanted;
+  /** The power goes as soon as there is something to lose; undefined: it stays. Nothing outlives the process. */
+  cutPowerAt(awaited: AwaitedCut | undefined): void {
+    this.#powerCut = awaited;
   }
 
   /** Stops as on SIGTERM; resolves when the process has ended. */
@@ -151,7 +154,7 @@ export class SimDrive {
     this.#life++;
     this.#drive = undefined;
     this.#store = undefined;
-    this.#cutsPowerInWrite = false;
+    this.#powerCut = undefined;
     if (isPowerCut) this.disk.crash();
     else this.disk.processCrash();
     this.#world.crash(this.name, { isPowerCut });
@@ -167,8 +170,7 @@ export class SimDrive {
         const operationMs = dice * OPERATION_MS_USUAL + this.slowestMs * dice ** 4;
         if (operationMs > OPERATION_MS_SLOW) this.tally.slowOperations++;
         clock.setTimer(operationMs, resolve);
-        if (this.#cutsPowerInWrite && this.disk.underWayCount > 0)
-          this.#cutPowerWithin(operationMs);
+        if (this.#isMomentToCut()) this.#cutPowerWithin(operationMs);
       });
     const drive = await startDrive({
       environment,
@@ -191,10 +193,15 @@ export class SimDrive {
     this.#log.note(this.name, '--- serves');
   }
 
+  #isMomentToCut(): boolean {
+    if (this.#powerCut === undefined) return false;
+    return this.#powerCut === 'write' ? this.disk.underWayCount > 0 : this.disk.hasUnflushed;
+  }
+
   #cutPowerWithin(operationMs: number): void {
     const life = this.#life;
     this.#world.schedule(this.#world.random() * operationMs, () => {
-      if (this.#life !== life || !this.#cutsPowerInWrite) return;
+      if (this.#life !== life || this.#powerCut === undefined) return;
       if (this.disk.underWayCount > 0) this.tally.cutsInWrite++;
       this.crash(true);
     });

@@ -35,9 +35,16 @@ export function anyRunning({ cluster, random }: Stage): SimDrive | undefined {
   return running.length === 0 ? undefined : pickAny(running, random);
 }
 
-/** Two different machines. */
+/** Two different machines, mostly such that talk to each other, in either order. */
 export function anyTwo({ cluster, random }: Stage): readonly [string, string] {
   const { hosts } = cluster;
+  const talking = cluster.world
+    .connectedHosts()
+    .filter((pair) => pair.every((host) => hosts.includes(host)));
+  if (talking.length > 0 && random() < 0.8) {
+    const [near, far] = pickAny(talking, random);
+    return random() < 0.5 ? [near, far] : [far, near];
+  }
   const one = pickAny(hosts, random);
   const other = pickAny(
     hosts.filter((host) => host !== one),

@@ -1,6 +1,6 @@
 // Machines that die, stop, and come back; clocks that go wrong.
 
-import type { SimDrive } from '../cluster/sim-drive.ts';
+import type { AwaitedCut, SimDrive } from '../cluster/sim-drive.ts';
 import { pickAny } from '../workload/keys.ts';
 import { type Affliction, anyRunning, between, type Fault, type Stage } from './fault.ts';
 
@@ -25,23 +25,28 @@ export const crash: Fault = (stage) => {
   return drive && downFor(drive, false, stage);
 };
 
+/** The power goes at any time, or when something is written and not flushed. */
 export const lostUnflushed: Fault = (stage) => {
   const drive = anyRunning(stage);
-  return drive && downFor(drive, true, stage);
+  if (drive === undefined) return undefined;
+  return stage.random() < 0.4 ? downFor(drive, true, stage) : cutAt(drive, 'unflushed', stage);
 };
 
 /** The power goes in the very moment of a write. */
 export const tornWrite: Fault = (stage) => {
   const drive = anyRunning(stage);
-  if (drive === undefined) return undefined;
-  drive.cutPowerInNextWrite(true);
+  return drive && cutAt(drive, 'write', stage);
+};
+
+function cutAt(drive: SimDrive, awaited: AwaitedCut, stage: Stage): Affliction {
+  drive.cutPowerAt(awaited);
   const lastsMs = TORN_WAIT_MS_MAX + between(20, DOWN_MS_MAX, stage);
   const end = (): void => {
-    drive.cutPowerInNextWrite(false);
+    drive.cutPowerAt(undefined);
     drive.start();
   };
-  return { what: `${drive.name} at its next write`, lastsMs, end };
-};
+  return { what: `${drive.name} at the next moment: ${awaited}`, lastsMs, end };
+}
 
 /** Stopped as on SIGTERM, and started again. */
 export const restart: Fault = (stage) => {

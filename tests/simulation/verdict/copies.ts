@@ -8,12 +8,21 @@ import type { SimDrive } from '../cluster/sim-drive.ts';
 const ENTRIES_MAX = 10_000;
 const BYTES_MAX = 64 * 1024 * 1024;
 
-/** What differs, one sentence each. */
-export async function compareCopies(cluster: SimCluster): Promise<readonly string[]> {
+/** What differs, one sentence each; undefined: something changed meanwhile, so that nothing can be said. */
+export async function compareCopies(cluster: SimCluster): Promise<readonly string[] | undefined> {
   const ranges = await cluster.admin.ranges();
   const findings: string[] = [];
   for (const range of ranges) findings.push(...(await compareRange(cluster, range)));
-  return findings;
+  const after = await cluster.admin.ranges();
+  return isSame(ranges, after) ? findings : undefined;
+}
+
+/** Nobody has a range in hand, and nobody had one in between. */
+function isSame(before: readonly RangeView[], after: readonly RangeView[]): boolean {
+  const shown = ({ id, epoch, operation }: RangeView): string =>
+    operation === null ? `${id}@${epoch}` : 'under way';
+  const texts = before.map(shown);
+  return !texts.includes('under way') && texts.join() === after.map(shown).join();
 }
 
 async function compareRange(cluster: SimCluster, range: RangeView): Promise<readonly string[]> {

@@ -90,6 +90,13 @@ export class MemoryDisk implements Disk {
     return this.#underWay.size;
   }
 
+  /** Whether a power cut would find something to lose. */
+  get hasUnflushed(): boolean {
+    if (this.#underWay.size > 0) return true;
+    for (const { content } of this.#current.values()) if (content.pending.length > 0) return true;
+    return false;
+  }
+
   /** Power cut: returns with what the device happened to keep. Open files become useless. */
   crash(): void {
     this.#life++;
