@@ -135,6 +135,18 @@ export class SimDrive {
     this.#end(false);
   }
 
+  /** Loses its power behind a flush, counted from now on, before anybody hears of that. */
+  dieAtFlush(count: number, dies: () => void): void {
+    let left = count;
+    this.disk.flushed = async () => {
+      if (--left > 0) return;
+      this.disk.flushed = undefined;
+      this.crash(true);
+      dies();
+      await new Promise(() => {});
+    };
+  }
+
   pause(): void {
     if (this.#state !== DriveState.up) return;
     this.#state = DriveState.paused;

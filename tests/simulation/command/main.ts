@@ -2,9 +2,11 @@
 // bug that was built in was not; 2: usage.
 
 import { BUGS } from '../bugs/registry.ts';
+import { tryAllMoments } from '../steps/try-moments.ts';
 import { type Find, findBug } from './bug-hunt.ts';
 import { hunt } from './hunt.ts';
 import { makeCommand, type SimOptions } from './options.ts';
+import { reportOn } from './report.ts';
 
 const USAGE_CODE = 2;
 
@@ -39,6 +41,20 @@ async function lookForBugs(options: SimOptions): Promise<void> {
   process.exitCode = found === BUGS.length ? 0 : 1;
 }
 
+async function lookAtSteps(): Promise<void> {
+  let died = 0;
+  const problems: string[] = [];
+  for await (const { moment, seed, failed } of tryAllMoments()) {
+    if (seed === undefined) problems.push(`${moment} is never reached`);
+    else died++;
+    if (failed === undefined) continue;
+    console.log(reportOn(failed, `npm run sim -- --step ${moment} --seed ${seed}`));
+    problems.push(`violation at ${moment} in seed ${seed}`);
+  }
+  console.log([`${died} deaths, each behind a durable step`, ...problems].join('\n'));
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}
+
 function tellFind(bug: string, { failed, failWithout, seconds }: Find, { json }: SimOptions): void {
   if (json) {
     const shown = { bug, seed: failed?.seed ?? null, failWithout, seconds: Math.round(seconds) };
@@ -52,6 +68,7 @@ function tellFind(bug: string, { failed, failWithout, seconds }: Find, { json }:
 }
 
 function run(options: SimOptions): Promise<void> {
+  if (options.steps) return lookAtSteps();
   if (options.bugs) return lookForBugs(options);
   return options.bug === undefined ? lookForViolations(options) : lookForBug(options);
 }

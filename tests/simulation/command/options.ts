@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { BUG_NAMES } from '../bugs/registry.ts';
 import { FAULT_NAMES, type FaultName, isFaultName } from '../faults/registry.ts';
+import { deathAt } from '../steps/moments.ts';
 
 export interface SimOptions {
   readonly seeds: number;
@@ -18,6 +19,9 @@ export interface SimOptions {
   readonly keepGoing?: true | undefined;
   readonly bug?: string | undefined;
   readonly bugs?: true;
+  /** The name of a moment in which a process dies. */
+  readonly step?: string;
+  readonly steps?: true;
 }
 
 const SEED_MAX = 0xffff_ffff;
@@ -43,6 +47,11 @@ function bugName(text: string): string {
   throw new InvalidArgumentError(`expected one of ${BUG_NAMES.join(', ')}`);
 }
 
+function momentName(text: string): string {
+  if (deathAt(text) !== undefined) return text;
+  throw new InvalidArgumentError('expected a fault point, commit:NUMBER or flush:DRIVE:NUMBER');
+}
+
 export function makeCommand(run: (options: SimOptions) => Promise<void>): Command {
   return new Command('sim')
     .description('Whole clusters in one process and virtual time, under faults, and judged.')
@@ -57,13 +66,16 @@ export function makeCommand(run: (options: SimOptions) => Promise<void>): Comman
     .option('--log', 'show what the programs log')
     .option('--bug <name>', 'build this bug in, and look for it', bugName)
     .option('--bugs', 'each deliberate bug: in which seed is it found?')
+    .option('--step <name>', 'a process dies in this moment', momentName)
+    .option('--steps', 'a process dies behind each step that is durable, one after the other')
     .action(run);
 }
 
 /** The command that repeats a seed when `--seed` is added. */
-export function commandFor({ faults, ops, bug }: SimOptions): string {
+export function commandFor({ faults, ops, bug, step }: SimOptions): string {
   const parts = ['npm run sim --'];
   if (bug !== undefined) parts.push(`--bug ${bug}`);
+  if (step !== undefined) parts.push(`--step ${step}`);
   if (faults !== undefined) parts.push(`--faults ${faults.join(',') || 'none'}`);
   if (ops !== undefined) parts.push(`--ops ${ops}`);
   return parts.join(' ');

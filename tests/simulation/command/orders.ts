@@ -6,6 +6,8 @@ import type { SeedResult } from '../seed/result.ts';
 /** Given once, as an argument of the worker. */
 export interface WorkerOrders {
   readonly wishes: PlanWishes;
+  /** A moment in which a process dies (steps/moments.ts): then the run is made for it. */
+  readonly step: string | undefined;
   /** A deliberate bug to build in before anything is loaded. */
   readonly bug: string | undefined;
   /** Keep what the programs log, and show it with a failure. */

@@ -13,13 +13,17 @@ async function serve(orders: WorkerOrders): Promise<void> {
   if (!orders.keepsLog) Error.stackTraceLimit = 0;
   if (orders.bug !== undefined) buildIn(orders.bug);
   const { planFor } = await import('../seed/plan.ts');
+  const { planForMoment } = await import('../steps/moments.ts');
   const { runSeed } = await import('../seed/run-seed.ts');
   const { reportOn } = await import('./report.ts');
-  const { keepsLog, wishes, command } = orders;
+  const { keepsLog, wishes, step, command } = orders;
   let last: Promise<void> = Promise.resolve();
   const run = async (seed: number): Promise<void> => {
     const before = process.cpuUsage();
-    const evidence = await runSeed(planFor(seed, wishes), { keepsLog });
+    const evidence = await runSeed(
+      step === undefined ? planFor(seed, wishes) : planForMoment(seed, step),
+      { keepsLog },
+    );
     const { user, system } = process.cpuUsage(before);
     const isBad = evidence.result.failures.length > 0;
     const report = isBad || keepsLog ? reportOn(evidence, `${command} --seed ${seed}`) : undefined;

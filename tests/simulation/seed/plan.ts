@@ -8,6 +8,7 @@ import { Partitioning, seededRandom } from '@piton/protocol';
 import type { DriveShape } from '../cluster/sim-drive.ts';
 import type { FaultPlan } from '../faults/injector.ts';
 import { FAULT_NAMES, type FaultName } from '../faults/registry.ts';
+import type { DeathPlan } from '../steps/deaths.ts';
 import { CHANGE_KINDS, type ChangesPlan } from '../workload/changes.ts';
 import { pickAny } from '../workload/keys.ts';
 
@@ -36,6 +37,8 @@ export interface SeedPlan {
   readonly losesDrive: boolean;
   readonly changes: ChangesPlan;
   readonly faults: FaultPlan;
+  /** A process dies in one chosen moment, beside the faults. */
+  readonly death?: DeathPlan;
 }
 
 export interface PlanWishes {

@@ -31,6 +31,8 @@ export interface SeedResult {
   readonly effects: Effects;
   /** Durable steps that were passed. */
   readonly steps: Readonly<Record<string, number>>;
+  /** The chosen process died in the chosen moment. */
+  readonly hasDied: boolean;
   /** The same run has the same trace, and hardly any other has. */
   readonly trace: string;
 }

@@ -7,6 +7,7 @@ import { SimCluster } from '../cluster/sim-cluster.ts';
 import type { MetaShape } from '../cluster/sim-meta.ts';
 import { effectsIn } from '../faults/effects.ts';
 import { Injector } from '../faults/injector.ts';
+import { Deaths } from '../steps/deaths.ts';
 import { compareCopies } from '../verdict/copies.ts';
 import { settle } from '../verdict/settle.ts';
 import { kindOf, specialEndOf } from '../workload/calls.ts';
@@ -65,6 +66,7 @@ class Run {
   readonly #keys: KeySet;
   readonly #injector: Injector;
   readonly #changes: Changes;
+  readonly #deaths: Deaths | undefined;
   readonly #failures: SeedFailure[] = [];
   #values = 0;
 
@@ -79,6 +81,7 @@ class Run {
     this.#keys = makeKeys(plan.valueKeys, plan.counterKeys);
     this.#injector = new Injector(this.#cluster, plan.faults);
     this.#changes = new Changes(this.#cluster, plan.changes, this.#keys);
+    this.#deaths = plan.death && new Deaths(this.#cluster, plan.death);
   }
 
   complain(what: string): void {
@@ -105,6 +108,7 @@ class Run {
   }
 
   async #act(): Promise<void> {
+    this.#deaths?.arm();
     await this.#cluster.start();
     this.#injector.start();
     this.#changes.start();
@@ -238,6 +242,7 @@ class Run {
       calls: countOf(operations.flatMap(kindsOf)),
       effects: effectsIn(this.#cluster),
       steps: Object.fromEntries(meta.steps),
+      hasDied: this.#deaths?.hasDied ?? false,
       trace: this.#trace(),
     };
   }

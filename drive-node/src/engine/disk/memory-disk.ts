@@ -65,6 +65,8 @@ export class MemoryDisk implements Disk {
   capacityBytes: number = Number.MAX_SAFE_INTEGER;
   /** Awaited before every operation. */
   delay: (() => Promise<void>) | undefined;
+  /** Awaited when something has become durable, before whoever waits for it is told. */
+  flushed: (() => Promise<void>) | undefined;
   flushCount = 0;
   readonly tally: DiskTally = { torn: 0, lost: 0, failedFlushes: 0, refused: 0 };
   readonly #random: () => number;
@@ -308,10 +310,12 @@ export class MemoryDisk implements Disk {
       writeFlushed: async (data, offset, zeroBytes = 0) => {
         await take(joined(data, zeroBytes), offset);
         flush(1);
+        await this.flushed?.();
       },
       flush: async () => {
         await begin();
         flush(content.pending.length);
+        await this.flushed?.();
       },
       truncate: async (bytes) => {
         await begin();
