@@ -21,6 +21,7 @@ import { ReadShare } from '../routing/read-share.ts';
 import { Credit } from './credit.ts';
 import { Dialer, type DialerOwner } from './dialer.ts';
 import { Fifo } from './fifo.ts';
+import { FrameHold } from './frame-hold.ts';
 import { LinkHealth } from './link-health.ts';
 import { Session } from './session.ts';
 
@@ -64,6 +65,9 @@ export class DriveLink implements Carrier {
   /** Writes that wait for a number of the session. */
   readonly #numberless: Fifo = new Fifo();
   readonly #writer: BatchWriter = new BatchWriter();
+  readonly #hold: FrameHold;
+  /** The owner calls `flush` at the end of this turn. */
+  #isDirty = false;
   #connection: Connection | undefined;
   #session: Session | undefined;
   /** The session of the writes in the writer; a frame carries one. */
@@ -76,6 +80,7 @@ export class DriveLink implements Carrier {
     this.drive = drive;
     this.#owner = owner;
     this.#credit = new Credit(owner.maxInFlightPerDrive);
+    this.#hold = new FrameHold(owner.environment.clock, () => this.#markDirty());
     this.dialer = new Dialer(drive, owner, {
       frame: (connection, frame) => this.#handleFrame(connection, frame),
       closed: (connection, reason) => this.#handleClosed(connection, reason),
@@ -120,14 +125,18 @@ export class DriveLink implements Carrier {
     if (this.#queue.length > 0) this.#pumpQueue(nowMs);
   }
 
-  /** Sends the frame that has been filled, and the cancellations. */
+  /** Sends the frame that has been filled, unless it had better wait, and the cancellations. */
   flush(): void {
-    if (this.#writer.count > 0) this.#sendFrame();
-    if (this.#cancelled.length > 0) this.#sendCancelled();
+    this.#isDirty = false;
+    const isCancelling = this.#cancelled.length > 0;
+    const { count, payloadBytes } = this.#writer;
+    if (count > 0 && (isCancelling || !this.#hold.waits(payloadBytes))) this.#sendFrame();
+    if (isCancelling) this.#sendCancelled();
   }
 
   release(operation: Operation): void {
     this.#credit.release(operation);
+    if (operation.isWrite) this.#hold.ended();
     if (this.health.isWatched(operation.operationId)) this.#sample();
   }
 
@@ -145,7 +154,8 @@ export class DriveLink implements Carrier {
   cancel(operation: Operation): void {
     if (this.#connection === undefined) return;
     this.#credit.abandon(operation);
-    if (this.#cancelled.length === 0) this.#owner.markDirty(this);
+    if (operation.isWrite) this.#hold.ended();
+    this.#markDirty();
     this.#cancelled.push(operation.operationId);
   }
 
@@ -182,6 +192,7 @@ export class DriveLink implements Carrier {
   }
 
   close(): void {
+    this.#hold.reset();
     this.dialer.close();
     this.#connection?.close();
     this.#connection = undefined;
@@ -197,15 +208,22 @@ export class DriveLink implements Carrier {
       this.#frameSession = operation.session;
     }
     const writer = this.#writer;
-    if (writer.count === 0) this.#owner.markDirty(this);
+    this.#markDirty();
     operation.budgetMs = Math.max(1, operation.deadlineMs - nowMs);
     writer.add(operation);
+    this.#hold.add(operation.isWrite);
     this.#credit.use(operation);
     if (!this.health.isWatching && !operation.isWrite) this.#watch(operation);
     this.#owner.sent(operation, this);
     if (writer.payloadBytes >= FRAME_BYTES_TARGET || writer.count >= OPERATIONS_PER_FRAME_MAX) {
       this.#sendFrame();
     }
+  }
+
+  #markDirty(): void {
+    if (this.#isDirty) return;
+    this.#isDirty = true;
+    this.#owner.markDirty(this);
   }
 
   #watch(operation: Operation): void {
@@ -226,6 +244,7 @@ export class DriveLink implements Carrier {
       lowestOutstanding: session.lowest,
     });
     this.#frameSession = undefined;
+    this.#hold.sent();
     this.#owner.counters.frames++;
     this.#connection?.sendFrame(chunks);
   }
@@ -312,6 +331,7 @@ export class DriveLink implements Carrier {
     }
     this.dialer.prove();
     this.#owner.handleResults(this, frame);
+    if (this.#writer.count > 0) this.#markDirty();
   }
 
   #handleClosed(connection: Connection, reason: Error | undefined): void {
@@ -319,6 +339,7 @@ export class DriveLink implements Carrier {
     this.#connection = undefined;
     this.health.unwatch();
     this.#cancelled = [];
+    this.#hold.reset();
     // What is in the writer counts as sent; whether it was does not matter for a numbered write.
     if (this.#writer.count > 0) this.#writer.finish(EMPTY_CONTEXT);
     this.#frameSession = undefined;

@@ -1,4 +1,4 @@
-import { limits } from '@piton/protocol';
+import { type Clock, type Environment, limits, nodeEnvironment } from '@piton/protocol';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { bytes, type FakeCluster } from '../fakes/fake-cluster.ts';
@@ -6,6 +6,7 @@ import type { FakeDrive } from '../fakes/fake-drive.ts';
 import { errorOf, until, withCluster } from '../fakes/with-cluster.ts';
 
 const CUTS = [bytes('h'), bytes('p')];
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const driveOf = (cluster: FakeCluster, position = 0): FakeDrive =>
   cluster.drives[position] as FakeDrive;
 
@@ -57,6 +58,74 @@ test(
     const value = new Uint8Array(100_000);
     await Promise.all(keys.slice(0, 9).map((key) => client.put(key, value)));
     assert.equal(driveOf(cluster).frames, [3, 3, 3]);
+  }),
+);
+
+/** The real world, but its timers of 4 ms, the patience of frames, run by hand. */
+function withHandTimers(): { environment: Environment; runTimers: () => void } {
+  const { clock } = nodeEnvironment;
+  const waiting = new Set<() => void>();
+  const setTimer: Clock['setTimer'] = (delayMs, run) => {
+    if (delayMs !== 4) return clock.setTimer(delayMs, run);
+    waiting.add(run);
+    return { cancel: () => waiting.delete(run) };
+  };
+  const runTimers = (): void => {
+    for (const run of [...waiting]) {
+      waiting.delete(run);
+      run();
+    }
+  };
+  return { environment: { ...nodeEnvironment, clock: { ...clock, setTimer } }, runTimers };
+}
+
+test(
+  'batching: writes behind more unanswered ones leave together, also when no answer comes',
+  withCluster({}, async (cluster) => {
+    const { environment, runTimers } = withHandTimers();
+    const client = await cluster.connect({ environment });
+    const drive = driveOf(cluster);
+    await client.put('warm', 0);
+    drive.frames = [];
+    drive.isSilent = ({ key }) => key[0] === 's'.charCodeAt(0);
+    const stuck = Array.from({ length: 8 }, (_, number) => errorOf(client.put(`s${number}`, 0)));
+    await until(() => drive.frames.length === 1);
+    const first = client.put('a', 1);
+    await turn();
+    const second = client.put('b', 2);
+    await turn();
+    assert.equal(drive.frames, [8]);
+    runTimers();
+    await Promise.all([first, second]);
+    assert.equal(drive.frames, [8, 2]);
+    await client.put('c', 3);
+    await client.close({ drainMs: 0 });
+    await Promise.all(stuck);
+  }),
+);
+
+test(
+  'batching: a read takes waiting writes along, and an answer lets them go',
+  withCluster({}, async (cluster) => {
+    const { environment } = withHandTimers();
+    const client = await cluster.connect({ environment });
+    const drive = driveOf(cluster);
+    await client.put('a', 1);
+    drive.frames = [];
+    drive.delayMs = 20;
+    const early = Array.from({ length: 3 }, (_, number) => client.put(`k${number}`, number));
+    await turn();
+    const write = client.put('c', 3);
+    await turn();
+    const read = client.get('a');
+    assert.equal(await Promise.all([write, read]).then(([, value]) => value), 1);
+    await Promise.all(early);
+    assert.equal(drive.frames, [3, 2]);
+    drive.frames = [];
+    const others = Array.from({ length: 3 }, (_, number) => client.put(`k${number}`, number));
+    await turn();
+    await Promise.all([...others, client.put('d', 4)]);
+    assert.equal(drive.frames, [3, 1]);
   }),
 );
 
