@@ -1,5 +1,12 @@
 // A whole cluster on one machine, for tests and for a first look; and the operator's client.
-export type { DriveView, KeyJson, RangeView, RebalanceView, StatusView } from '@piton/metaserver';
+export type {
+  DriveView,
+  KeyJson,
+  OperationView,
+  RangeView,
+  RebalanceView,
+  StatusView,
+} from '@piton/metaserver';
 export { AdminClient, type AdminClientOptions, type WaitOptions } from './admin/admin-client.ts';
 export { AdminError } from './admin/admin-errors.ts';
 export { placeKey } from './admin/place-key.ts';
