@@ -28,7 +28,9 @@ export class Steadiness {
     const nowMs = this.#clock.nowMs();
     const known = this.#records.get(drive);
     const isRecent = known !== undefined && nowMs - known.lostAtMs < REMEMBERED_MS;
-    const losses = isRecent ? known.losses + 1 : 1;
+    // A drive that is dead is missed first and fenced then: as long as it has not come back it is one loss.
+    const isSame = known !== undefined && known.backAtMs === known.lostAtMs;
+    const losses = isRecent ? known.losses + (isSame ? 0 : 1) : 1;
     this.#records.set(drive, { losses, lostAtMs: nowMs, backAtMs: nowMs });
   }
 
