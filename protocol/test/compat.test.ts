@@ -14,7 +14,7 @@ import { allTypes } from './messages/all-types.ts';
 const test = suite('compatibility');
 
 const PINNED: Record<number, string> = {
-  1: 'ca0c6c5116507b03',
+  1: '9b323f18b318d2ca',
 };
 
 function description(): string {

@@ -1,10 +1,14 @@
 // What a dead drive costs: how long the writes of its ranges stand still, and what the operations on all
 // other ranges feel of it.
 //
-// One drive of five is killed with SIGKILL and stays dead. A client of its own asks every range that it held
-// ten times a second, so that the moment is seen at which each is written again. Another client keeps a fixed
-// number of operations in flight on the ranges that it did not hold, before and while the cluster goes on
-// without it, and times each of them.
+// One drive of five is killed with SIGKILL, is dead until all its ranges are written again, and is started again; several
+// times in the life of one cluster. A client of its own asks every range that the drive holds ten times a second, so that the
+// moment is seen at which each is written again. Another client keeps a fixed number of operations in flight on the
+// ranges that it does not hold, all the time, and times each of them.
+//
+// What the machine does by itself is in the same figures, so it is told as well: each kill has a calm span before it and
+// one after it, when all copies are back. "calm again" is what the second calm span has to the first; "while" is only
+// worth something beside it.
 
 import { type Cluster, startCluster } from '@piton/cluster';
 import { KVClient } from '@piton/sdk';
@@ -23,6 +27,8 @@ const PROBE_EVERY_MS = 100;
 const IN_FLIGHT = 16;
 /** A call waits for a fail-over instead of failing. */
 const CALL_MS = 60_000;
+/** What comes right after a start or a return is not part of a calm span. */
+const SETTLE_MS = 2_000;
 /** Copies for the dead drive's ranges are not part of the measurement. */
 const REPAIR_AFTER_MS = 3_600_000;
 
@@ -89,6 +95,7 @@ class Probes {
 
   /** From here on the first write of each key counts that was begun later. */
   start(): void {
+    this.#resumedAtMs.clear();
     this.#sinceMs = performance.now();
   }
 
@@ -129,17 +136,62 @@ async function startMany(ranges: number): Promise<Cluster> {
   return cluster;
 }
 
-interface Round {
-  readonly held: number;
-  readonly first: number;
-  readonly middle: number;
-  readonly last: number;
+interface Kill {
+  /** Until each range of the drive was written again, in ascending order. */
+  readonly resumed: readonly number[];
+  /** Latencies of operations on other ranges. */
   readonly before: readonly number[];
   readonly during: readonly number[];
+  readonly after: readonly number[];
+}
+
+interface Bench {
+  readonly cluster: Cluster;
+  readonly lanes: Lanes;
+  readonly probes: Probes;
+  readonly calmMs: number;
+}
+
+/** Every range has all its copies, and nothing is under way. */
+async function untilWhole(cluster: Cluster): Promise<void> {
+  await using admin = cluster.admin();
+  for (;;) {
+    const ranges = await admin.ranges();
+    const isWhole = ranges.every(
+      ({ chain }) => chain.length === REPLICAS && chain.every(({ state }) => state === 'serving'),
+    );
+    if (isWhole) return;
+    await pause(200);
+  }
+}
+
+async function measureKill({ cluster, lanes, probes, calmMs }: Bench): Promise<Kill> {
+  await pause(SETTLE_MS + calmMs);
+  const killedAtMs = performance.now();
+  probes.start();
+  await cluster.kill(VICTIM);
+  const resumed = await probes.all();
+  const backAtMs = performance.now();
+  await cluster.restart(VICTIM);
+  await untilWhole(cluster);
+  await pause(SETTLE_MS);
+  const calmAtMs = performance.now();
+  await pause(calmMs);
+  return {
+    resumed,
+    before: lanes.within(killedAtMs - calmMs, killedAtMs),
+    during: lanes.within(killedAtMs, backAtMs),
+    after: lanes.within(calmAtMs, calmAtMs + calmMs),
+  };
+}
+
+interface Measured {
+  readonly held: number;
+  readonly kills: readonly Kill[];
   readonly failed: number;
 }
 
-async function measureRound(ranges: number, calmMs: number): Promise<Round> {
+async function measureSize(ranges: number, kills: number, calmMs: number): Promise<Measured> {
   await using stack = new Closers();
   const cluster = await startMany(ranges);
   stack.defer(() => cluster.stop());
@@ -156,57 +208,59 @@ async function measureRound(ranges: number, calmMs: number): Promise<Round> {
     (chain.some(({ drive }) => drive === VICTIM) ? held : others).push(key);
     await calm.put(key, 0);
   }
-  const lanes = new Lanes(calm, others);
-  const probes = new Probes(asking, held);
-  await pause(1_000 + calmMs);
-  const killedAtMs = performance.now();
-  probes.start();
-  await cluster.kill(VICTIM);
-  const resumed = await probes.all();
-  const backAtMs = performance.now();
-  await Promise.all([lanes.stop(), probes.stop()]);
-  return {
-    held: held.length,
-    first: resumed[0] ?? Number.NaN,
-    middle: median(resumed),
-    last: resumed.at(-1) ?? Number.NaN,
-    before: lanes.within(killedAtMs - calmMs, killedAtMs),
-    during: lanes.within(killedAtMs, backAtMs),
-    failed: lanes.failed + probes.failed,
+  const bench = {
+    ...{ cluster, calmMs },
+    lanes: new Lanes(calm, others),
+    probes: new Probes(asking, held),
   };
+  const measured: Kill[] = [];
+  for (let number = 1; number <= kills; number++) {
+    showProgress(`fail-over, ${ranges} ranges, kill ${number} of ${kills}`);
+    measured.push(await measureKill(bench));
+  }
+  await Promise.all([bench.lanes.stop(), bench.probes.stop()]);
+  const failed = bench.lanes.failed + bench.probes.failed;
+  return { held: held.length, kills: measured, failed };
 }
 
 const at = (sorted: readonly number[], share: number): number =>
   sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
 
-function rowOf(ranges: number, rounds: readonly Round[]): Row {
-  const middle = (pick: (round: Round) => number): number => median(rounds.map(pick));
-  const before = middle((round) => at(round.before, 0.99));
-  const during = middle((round) => at(round.during, 0.99));
+/** Of all kills together: more samples than any of them has. */
+function p99Of(kills: readonly Kill[], pick: (kill: Kill) => readonly number[]): number {
+  const all = kills.flatMap((kill) => [...pick(kill)]).sort((a, b) => a - b);
+  return at(all, 0.99);
+}
+
+function rowOf(ranges: number, { held, kills, failed }: Measured): Row {
+  const middle = (pick: (kill: Kill) => number): number => median(kills.map(pick));
+  const before = p99Of(kills, (kill) => kill.before);
+  const during = p99Of(kills, (kill) => kill.during);
+  const after = p99Of(kills, (kill) => kill.after);
   return {
     ranges,
-    held: middle(({ held }) => held),
-    first: middle(({ first }) => first),
-    middle: middle((round) => round.middle),
-    last: middle(({ last }) => last),
-    longest: Math.max(...rounds.map(({ last }) => last)),
+    held,
+    kills: kills.length,
+    first: middle(({ resumed }) => resumed[0] ?? Number.NaN),
+    middle: middle(({ resumed }) => median(resumed)),
+    last: middle(({ resumed }) => resumed.at(-1) ?? Number.NaN),
+    longest: Math.max(...kills.map(({ resumed }) => resumed.at(-1) ?? Number.NaN)),
     before,
     during,
-    ratio: during / before,
-    failed: rounds.reduce((sum, { failed }) => sum + failed, 0),
+    after,
+    ratio: during / p99Of(kills, (kill) => [...kill.before, ...kill.after]),
+    again: after / before,
+    samples: kills.reduce((sum, kill) => sum + kill.during.length, 0),
+    failed,
   };
 }
 
 export async function measureFailover(options: BenchOptions): Promise<Section> {
-  const sizes = options.isQuick ? [20] : [20, 500];
+  const sizes = options.isQuick ? [20] : [20, 400];
   const rows: Row[] = [];
   for (const ranges of sizes) {
-    const rounds: Round[] = [];
-    for (let number = 1; number <= Math.min(3, options.rounds); number++) {
-      showProgress(`fail-over, ${ranges} ranges, round ${number}`);
-      rounds.push(await measureRound(ranges, options.isQuick ? 1_000 : 4_000));
-    }
-    rows.push(rowOf(ranges, rounds));
+    const kills = options.isQuick ? 2 : 2 * Math.min(3, options.rounds);
+    rows.push(rowOf(ranges, await measureSize(ranges, kills, options.isQuick ? 1_000 : 4_000)));
   }
   return {
     name: 'failover',
@@ -214,19 +268,24 @@ export async function measureFailover(options: BenchOptions): Promise<Section> {
     columns: [
       { key: 'ranges', title: 'ranges', show: showWhole },
       { key: 'held', title: 'of the dead', show: showWhole },
+      { key: 'kills', title: 'kills', show: showWhole },
       { key: 'first', title: 'first written ms', show: showWhole },
       { key: 'middle', title: 'median ms', show: showWhole },
       { key: 'last', title: 'last ms', show: showWhole },
       { key: 'longest', title: 'longest ms', show: showWhole },
       { key: 'before', title: 'others p99 ms before', show: showPlain },
-      { key: 'during', title: 'during', show: showPlain },
-      { key: 'ratio', title: 'ratio', show: showRatio },
+      { key: 'during', title: 'while', show: showPlain },
+      { key: 'after', title: 'after', show: showPlain },
+      { key: 'ratio', title: 'while / calm', show: showRatio },
+      { key: 'again', title: 'calm again', show: showRatio },
+      { key: 'samples', title: 'operations while', show: showWhole },
       { key: 'failed', title: 'failed', show: showWhole },
     ],
     rows,
     notes: [
       'From the SIGKILL until a range that the drive held was written again; "first" may be one whose write was under way elsewhere.',
-      `Others: ${IN_FLIGHT} operations in flight, half of them puts, on ranges that the drive did not hold.`,
+      `Others: ${IN_FLIGHT} operations in flight, half of them puts, on ranges that the drive does not hold; all kills together.`,
+      '"calm again": the calm span after the kills against the one before them. That is what the machine does by itself.',
     ],
   };
 }

@@ -4,7 +4,7 @@
 // them ever knows a write that the one before does not.
 
 import type { Clock } from '@piton/protocol';
-import type { LogRecord, Store } from '../engine/store.ts';
+import { type Appended, type LogRecord, type Store, StoreError } from '../engine/store.ts';
 import type { Replica } from '../ranges/replica.ts';
 import type { WriteResult } from '../ranges/sessions.ts';
 import { bucketOf, resultOf, type Waiter, type Write } from '../ranges/write.ts';
@@ -34,7 +34,7 @@ export class Appender {
     waiter: Waiter | undefined,
     result: WriteResult = resultOf(record),
   ): Write {
-    const appended = this.#store.append(record, flush);
+    const appended = this.#appendTo(replica, record, flush);
     const bucket = bucketOf(record.key);
     const write: Write = {
       sequence: record.sequence,
@@ -55,6 +55,19 @@ export class Appender {
     this.#forwarder.forward(replica, record, flush);
     this.#committer.expect(replica);
     return write;
+  }
+
+  #appendTo(replica: Replica, record: LogRecord, flush: boolean): Appended {
+    try {
+      const appended = this.#store.append(record, flush);
+      replica.lacksRoomAt = undefined;
+      return appended;
+    } catch (error) {
+      // Told with the heartbeats: the chain may go on without this drive.
+      const isFull = error instanceof StoreError && error.code === 'no-space';
+      if (isFull) replica.lacksRoomAt = replica.record.epoch;
+      throw error;
+    }
   }
 
   #noteSession(replica: Replica, record: LogRecord, result: WriteResult): void {

@@ -7,9 +7,11 @@ import {
   limits,
   type MiddleKey,
   type MiddleKeyAnswer,
+  type RangeId,
   type RangeReport,
   type RangeState,
   type RangeStateAnswer,
+  type RangeWithoutRoom,
   type Sequence,
 } from '@piton/protocol';
 import type { Store } from '../engine/store.ts';
@@ -22,6 +24,8 @@ export class Holdings {
   readonly #store: Store;
   readonly #routes: Routes;
   readonly #sizes: Sizes;
+  /** Of a full drive: what its ranges waited for when that was asked last. */
+  readonly #firstPending: Map<RangeId, number> = new Map();
 
   constructor(store: Store, routes: Routes, clock: Clock) {
     this.#store = store;
@@ -57,6 +61,30 @@ export class Holdings {
       if (gaps.length < limits.HISTORY_GAPS_MAX) gaps.push(gap);
     }
     return gaps;
+  }
+
+  /**
+   * Where the newest write did not fit; and, while the device is full, where the oldest one that waits is still the
+   * one of the last call.
+   */
+  withoutRoom(): readonly RangeWithoutRoom[] {
+    const found: RangeWithoutRoom[] = [];
+    const { isFull } = this.#store.statistics();
+    for (const {
+      id: range,
+      record,
+      lacksRoomAt,
+      role,
+      pending,
+    } of this.#routes.replicas.values()) {
+      const { epoch } = record;
+      const first = isFull ? pending.first()?.sequence : undefined;
+      const isStuck = first !== undefined && this.#firstPending.get(range) === first;
+      if (first === undefined) this.#firstPending.delete(range);
+      else this.#firstPending.set(range, first);
+      if (role.isMember && (lacksRoomAt === epoch || isStuck)) found.push({ range, epoch });
+    }
+    return found;
   }
 
   state({ range }: RangeState): RangeStateAnswer {

@@ -23,6 +23,7 @@ import type {
   RangeReport,
   RangeState,
   RangeStateAnswer,
+  RangeWithoutRoom,
   SplitRange,
 } from '@piton/protocol';
 import { Acknowledger } from '../chain/acknowledge.ts';
@@ -340,6 +341,10 @@ export class RangeHost implements Ranges {
 
   gaps(): readonly HistoryGap[] {
     return this.#holdings.gaps();
+  }
+
+  withoutRoom(): readonly RangeWithoutRoom[] {
+    return this.#holdings.withoutRoom();
   }
 
   async stop(): Promise<void> {

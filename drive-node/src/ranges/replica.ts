@@ -45,6 +45,8 @@ export class Replica {
   link: LinkState = LinkState.none;
   /** The histories of this member and its successor cannot be joined: who has to be copied anew. */
   gap: HistoryGap | undefined;
+  /** The newest record that was to be appended did not fit, under this epoch. */
+  lacksRoomAt: RangeRecord['epoch'] | undefined;
   /** Counts resumes, so that the answer to an old one is recognised. */
   resumes = 0;
   /** False for a syncing member whose copy is not complete: it must not serve, whatever happens. */

@@ -23,6 +23,7 @@ import type {
   RangeReport,
   RangeState,
   RangeStateAnswer,
+  RangeWithoutRoom,
   SplitRange,
   SyncFinished,
 } from '@piton/protocol';
@@ -86,6 +87,8 @@ export interface Ranges {
   report(): readonly RangeReport[];
   /** Members that have to be copied anew, for as long as that is so. */
   gaps(): readonly HistoryGap[];
+  /** Ranges whose newest write did not fit this drive. */
+  withoutRoom(): readonly RangeWithoutRoom[];
   stop(): Promise<void>;
 }
 

@@ -90,6 +90,10 @@ export class FakeRanges implements Ranges {
     return [];
   }
 
+  withoutRoom(): [] {
+    return [];
+  }
+
   gaps(): [] {
     return [];
   }

@@ -10,7 +10,14 @@
 // registers; from that moment it is alive again, at whatever point the rest just was.
 
 import { setMaxListeners } from 'node:events';
-import type { Clock, DriveId, Heartbeat, Member, RangeRecord, Timer } from '@piton/protocol';
+import {
+  type Clock,
+  type DriveId,
+  type Heartbeat,
+  MemberState,
+  type RangeRecord,
+  type Timer,
+} from '@piton/protocol';
 import type { Fencing } from '../leases/fencing.ts';
 import type { DriveConnections, DriveHealth } from '../members/drive-connections.ts';
 import type { Statistics } from '../members/statistics.ts';
@@ -24,7 +31,7 @@ import type { ClusterState } from '../state/cluster-state.ts';
 import { DriveState, takesRanges } from '../state/entries.ts';
 import { Accusations } from './accusations.ts';
 import { ChainKeeper } from './chain-keeper.ts';
-import type { DriveFacts } from './chain-plan.ts';
+import { type DriveFacts, servingIn } from './chain-plan.ts';
 import { CutOff, NOBODY_CUT_OFF } from './cut-off.ts';
 import { Condition, Detector } from './detector.ts';
 import { HistoryGaps } from './history-gaps.ts';
@@ -58,6 +65,8 @@ export type DriveWord = DriveHealth | 'suspected' | 'unreachable' | 'cut-off' | 
 /** Everything is looked at again this often, in case an event was missed. */
 const SWEEP_MS = 5_000;
 const FENCE_RETRY_MS = 1_000;
+/** So many members are left when a full one leaves for nobody: then one more loss is still no loss of data. */
+const ENOUGH_WITHOUT_ONE = 2;
 
 export class Failover implements Standing, RepairFacts {
   readonly #parts: FailoverParts;
@@ -67,6 +76,8 @@ export class Failover implements Standing, RepairFacts {
   readonly #gaps: HistoryGaps = new HistoryGaps();
   readonly #accusations: Accusations;
   #cutOff: CutOff = NOBODY_CUT_OFF;
+  /** Members whose drive has no room for the writes of a range. */
+  readonly #crowded: HistoryGaps = new HistoryGaps();
   readonly #steadiness: Steadiness;
   readonly #failed: Set<DriveId> = new Set();
   readonly #stopping: AbortController = new AbortController();
@@ -131,7 +142,7 @@ export class Failover implements Standing, RepairFacts {
   }
 
   /** A heartbeat has come. */
-  reported({ drive, gaps = [], unreached = [] }: Heartbeat): void {
+  reported({ drive, gaps = [], unreached = [], withoutRoom = [] }: Heartbeat): void {
     this.#accusations.heard(drive, unreached);
     this.#blame();
     for (const gap of gaps) {
@@ -139,6 +150,17 @@ export class Failover implements Standing, RepairFacts {
       if (record === undefined || !this.#gaps.note(gap, record)) continue;
       this.#parts.log.warn({ ...gap, reportedBy: drive }, 'a member has to be copied anew');
       this.#keeper?.consider([gap.range]);
+    }
+    for (const { range, epoch } of withoutRoom) {
+      const record = this.#parts.state.ranges.get(range)?.record;
+      if (record === undefined) continue;
+      const isNew = this.#crowded.note({ range, epoch, drive }, record);
+      if (isNew) {
+        this.#parts.log.warn({ range, drive }, 'a member has no room for the writes of a range');
+        this.#doubts.tell(drive);
+      }
+      // Room elsewhere may have come since.
+      if (this.#crowded.has(record, drive)) this.#keeper?.consider([range]);
     }
     const hadFailed = this.#failed.has(drive);
     if (this.hasFailed(drive) === hadFailed) return;
@@ -155,8 +177,12 @@ export class Failover implements Standing, RepairFacts {
     return this.isFenced(drive) || this.#detector.conditionOf(drive) !== Condition.heard;
   }
 
-  isCutOff(chain: readonly Member[], drive: DriveId): boolean {
-    return this.#cutOff.isLeaving(chain, drive);
+  isCutOff(record: RangeRecord, drive: DriveId): boolean {
+    const isCopy = record.chain.some(
+      (member) => member.drive === drive && member.state === MemberState.syncing,
+    );
+    const hasNoRoom = isCopy && this.#crowded.has(record, drive);
+    return hasNoRoom || this.#cutOff.isLeaving(record.chain, drive);
   }
 
   isAlive(drive: DriveId): boolean {
@@ -188,12 +214,25 @@ export class Failover implements Standing, RepairFacts {
   }
 
   #factsFor(record: RangeRecord): DriveFacts {
+    const isUnfit = (drive: DriveId): boolean =>
+      this.#gaps.has(record, drive) || this.#leavesForRoom(record, drive);
     return {
       isFenced: (drive) => this.isFenced(drive),
-      isAlive: (drive) => this.isAlive(drive) && !this.#gaps.has(record, drive),
-      hasFailed: (drive) => this.hasFailed(drive) || this.#gaps.has(record, drive),
-      isCutOff: (drive) => this.isCutOff(record.chain, drive),
+      isAlive: (drive) => this.isAlive(drive) && !isUnfit(drive),
+      hasFailed: (drive) => this.hasFailed(drive) || isUnfit(drive),
+      isCutOff: (drive) => this.isCutOff(record, drive),
     };
+  }
+
+  /** A full member stops the writes of its chain. It leaves when another drive can take its place, or enough stay. */
+  #leavesForRoom(record: RangeRecord, drive: DriveId): boolean {
+    if (!this.#crowded.has(record, drive)) return false;
+    const { chain } = record;
+    if (servingIn(chain).length > ENOUGH_WITHOUT_ONE) return true;
+    const isOutside = (other: DriveId): boolean => !chain.some((member) => member.drive === other);
+    return this.#parts.drives
+      .connected()
+      .some((other) => isOutside(other) && this.mayReceive(other));
   }
 
   /** Looks again who is cut off from whom. */

@@ -6,14 +6,14 @@
 // so nothing ever waits for it. A member that is *cut off* from others of its chain is heard here, and has
 // to be told like any other; only the chain cannot wait for it.
 
-import type { DriveId, Member } from '@piton/protocol';
+import type { DriveId, RangeRecord } from '@piton/protocol';
 
 export interface Standing {
   isFenced(drive: DriveId): boolean;
   /** Also true while it is fenced. */
   isSuspected(drive: DriveId): boolean;
-  /** Whether a member of this chain has to leave it, because others cannot reach it. */
-  isCutOff(chain: readonly Member[], drive: DriveId): boolean;
+  /** Whether a member has to leave this chain: others cannot reach it, or a copy to it does not fit. */
+  isCutOff(record: RangeRecord, drive: DriveId): boolean;
   /** Calls `wake` once, when one of these becomes true. Returns how to stop listening. */
   whenDoubted(drive: DriveId, wake: () => void): () => void;
 }

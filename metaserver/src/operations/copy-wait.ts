@@ -56,9 +56,9 @@ function checkTarget(context: OperationContext, to: DriveId, isSyncing: boolean)
 }
 
 /** It is alive, but the chain cannot bring it anything. */
-function checkReach({ services }: OperationContext, to: DriveId, { chain }: RangeRecord): void {
-  if (!services.standing.isCutOff(chain, to)) return;
-  throw new DriveGoneError(to, `drive ${to} is not reached by the other members`);
+function checkReach({ services }: OperationContext, to: DriveId, record: RangeRecord): void {
+  if (!services.standing.isCutOff(record, to)) return;
+  throw new DriveGoneError(to, `drive ${to} is not reached by the other members, or is full`);
 }
 
 /** A tail that is away may come back, or another takes its place; without one there is no copy. */

@@ -137,6 +137,12 @@ export interface HistoryGap {
   readonly drive: DriveId;
 }
 
+/** Writes of this range do not fit the drive: the newest one was refused for lack of room. */
+export interface RangeWithoutRoom {
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+}
+
 /** A drive that the sender needs and does not reach, though it tries. */
 export interface UnreachedDrive {
   readonly drive: DriveId;
@@ -160,6 +166,8 @@ export interface Heartbeat {
   readonly leaseMsLeft?: number | undefined;
   /** Repeated while they last. Who is to blame is for the metadata server to find out. */
   readonly unreached?: readonly UnreachedDrive[] | undefined;
+  /** Repeated while they last: their chains should go on without this drive. */
+  readonly withoutRoom?: readonly RangeWithoutRoom[] | undefined;
 }
 export const heartbeat: MessageType<Heartbeat> = messageType('heartbeat', Opcode.heartbeat, {
   drive: driveIdField,
@@ -191,6 +199,9 @@ export const heartbeat: MessageType<Heartbeat> = messageType('heartbeat', Opcode
   leaseMsLeft: optional(amount),
   unreached: optional(
     list(tuple<UnreachedDrive>({ drive: driveIdField, forMs: amount }), UNREACHED_MAX),
+  ),
+  withoutRoom: optional(
+    list(tuple<RangeWithoutRoom>({ range: rangeIdField, epoch: epochField }), RANGES_PER_DRIVE_MAX),
   ),
 });
 

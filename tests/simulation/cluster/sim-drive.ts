@@ -21,6 +21,7 @@ export interface DriveShape {
   /** Small, so that segments fill and are compacted within a run. */
   readonly segmentBytes: number;
   readonly checkpointBytes: number;
+  readonly capacityBytes?: number;
 }
 
 export const DriveState = {
@@ -194,7 +195,7 @@ export class SimDrive {
       host: this.name,
       port: PORT,
       zone: this.#shape.zone,
-      capacityBytes: CAPACITY_BYTES,
+      capacityBytes: this.#shape.capacityBytes ?? CAPACITY_BYTES,
       metaWaitMs: META_WAIT_MS,
       watchesLoop: false,
       log: this.#log.logOf(this.name),

@@ -16,7 +16,8 @@ export class LogSpace {
   isDeviceFull = false;
   readonly #segments: SegmentTable;
   readonly #reserveBytes: number;
-  #isFull = false;
+  /** The put that was refused last, if none has been taken since. */
+  #refusedBytes = 0;
 
   constructor(segments: SegmentTable, capacityBytes: number) {
     this.#segments = segments;
@@ -26,9 +27,9 @@ export class LogSpace {
     this.#reserveBytes = Math.max(RESERVE_BYTES_MIN, Math.min(share, 4 * segments.segmentBytes));
   }
 
-  /** True when the next put is refused. */
+  /** True when a put like the last one is refused. Says so no longer when room has been made. */
   get isFull(): boolean {
-    return this.#isFull || this.isDeviceFull;
+    return this.isDeviceFull || (this.#refusedBytes > 0 && this.#refusedBytes > this.freeBytes);
   }
 
   /** Bytes that puts may still use. */
@@ -37,7 +38,7 @@ export class LogSpace {
   }
 
   hasRoomForPut(bytes: number): boolean {
-    this.#isFull = bytes > this.freeBytes;
+    this.#refusedBytes = bytes > this.freeBytes ? bytes : 0;
     return !this.isFull;
   }
 

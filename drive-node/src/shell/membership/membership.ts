@@ -120,6 +120,7 @@ export class Membership implements MetaLinkHandlers {
     const { logBytes, isFull } = store.statistics();
     const gaps = ranges.gaps();
     const unreached = reach.unreached();
+    const withoutRoom = ranges.withoutRoom();
     this.#logHeartbeat(intervalMs, logBytes);
     return {
       drive: book.current.drive,
@@ -133,6 +134,7 @@ export class Membership implements MetaLinkHandlers {
       gaps: gaps.length === 0 ? undefined : gaps,
       leaseMsLeft: this.#leaseMsLeft(),
       unreached: unreached.length === 0 ? undefined : unreached,
+      withoutRoom: withoutRoom.length === 0 ? undefined : withoutRoom,
     };
   }
 
