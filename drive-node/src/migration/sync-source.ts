@@ -84,6 +84,8 @@ export class SyncSource {
     const from = replica.record.start;
     const first = { entries: [], from, next: from, isFirst: true, keptMark };
     const opened = this.#send(job, first);
+    // Refused while the backlog is sent, or after the copy was overtaken: looked at later, or never.
+    opened.catch(() => {});
     await this.#parts.resumer.openLink(replica, token, base + 1);
     this.#check(job);
     this.#parts.flush();
