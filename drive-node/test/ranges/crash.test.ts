@@ -15,7 +15,8 @@ import * as assert from 'uvu/assert';
 import type { MemoryDisk } from '../../src/engine/disk/memory-disk.ts';
 import type { RangeHost } from '../../src/ranges/range-host.ts';
 import { deadline } from '../shell/deadline.ts';
-import { type Outcome, record, type SimClient, type SimDrive, World } from './world.ts';
+import type { Outcome, SimClient } from './scripted-client.ts';
+import { record, type SimDrive, World } from './world.ts';
 
 /** More for a long run: `PITON_CRASH_SEEDS=200`. */
 const SEEDS = Number(process.env.PITON_CRASH_SEEDS ?? 4);

@@ -5,7 +5,8 @@ import { type RangeRecord, type Sequence, Status } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { deadline } from '../shell/deadline.ts';
-import { record, type SimClient, type SimDrive, World } from './world.ts';
+import type { SimClient } from './scripted-client.ts';
+import { record, type SimDrive, World } from './world.ts';
 
 const test = suite('direct splits');
 

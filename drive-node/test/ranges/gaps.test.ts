@@ -5,7 +5,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { MemoryDisk } from '../../src/engine/disk/memory-disk.ts';
 import { deadline } from '../shell/deadline.ts';
-import { record, type SimClient, type SimDrive, World } from './world.ts';
+import type { SimClient } from './scripted-client.ts';
+import { record, type SimDrive, World } from './world.ts';
 
 const test = suite('gaps');
 const { offline, syncing } = MemberState;

@@ -18,7 +18,8 @@ import { PendingWrites, RECENT_MAX } from '../../src/ranges/pending.ts';
 import { deferred } from '../../src/ranges/waiters.ts';
 import type { Write } from '../../src/ranges/write.ts';
 import { deadline } from '../shell/deadline.ts';
-import { type Outcome, record, type SimClient, type SimDrive, World } from './world.ts';
+import type { Outcome, SimClient } from './scripted-client.ts';
+import { record, type SimDrive, World } from './world.ts';
 
 const test = suite('giving up');
 

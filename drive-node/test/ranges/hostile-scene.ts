@@ -15,8 +15,9 @@ import {
   Status,
 } from '@piton/protocol';
 import * as assert from 'uvu/assert';
+import type { Outcome, SimClient } from './scripted-client.ts';
 import { SmallMeta, servingOf } from './small-meta.ts';
-import { type Intercept, type Outcome, record, type SimClient, World } from './world.ts';
+import { type Intercept, record, World } from './world.ts';
 
 const ROUNDS = 12;
 const WRITERS = 6;

@@ -4,7 +4,8 @@ import { epoch, MemberState, messages, OperationFlag, rangeId, Status } from '@p
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { deadline } from '../shell/deadline.ts';
-import { record, type SimClient, World } from './world.ts';
+import type { SimClient } from './scripted-client.ts';
+import { record, World } from './world.ts';
 
 const test = suite('what became of a write');
 const APPLIED = 1;

@@ -1,4 +1,5 @@
-// Reads at any member: who answers, from what, and whom it has to ask first (docs/decisions/0011).
+// Reads at any member: what is answered, and who has to be asked first (docs/decisions/0011). Who may answer at all:
+// reads-rights.test.ts.
 
 import {
   encodeFrame,
@@ -8,107 +9,16 @@ import {
   Opcode,
   OperationCode,
   OperationFlag,
-  RefusedError,
   Status,
-  statusName,
 } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { deadline } from '../shell/deadline.ts';
-import { type Outcome, record, type SimClient, type SimDrive, World } from './world.ts';
+import { acquaint, begin, CHAIN, chainOf, scan, shown } from './reads-scene.ts';
+import type { Outcome } from './scripted-client.ts';
+import { record, type SimDrive } from './world.ts';
 
 const test = suite('reads at any member');
-const CHAIN = ['a', 'b', 'c'];
-
-async function chainOf(
-  names: readonly string[] = CHAIN,
-  others: readonly string[] = [],
-): Promise<{ world: World; client: SimClient; reader: SimClient }> {
-  const world = new World(1);
-  await world.start(...names, ...others);
-  await world.install(record(1, 1, names), [...names].reverse(), true);
-  return { world, client: await world.client(), reader: await world.client('reader') };
-}
-
-/** Lets every drive dial the tail, which it does when it has to ask it for the first time. */
-async function acquaint(world: World, client: SimClient): Promise<void> {
-  await client.put('a', 'warm', 'not yet');
-  world.sim.cut('b', 'a');
-  await world.sim.until(client.send('a', [client.putOperation('warm', 'up')]));
-  await world.sim.run(() => false, 5);
-  await client.get('a', 'warm');
-  await client.get('b', 'warm');
-  world.sim.heal('b', 'a');
-  await world.sim.run(() => false, 50);
-}
-
-/** A write that is on its way, and what has been said about it. */
-async function begin(
-  world: World,
-  client: SimClient,
-  key: string,
-  value: string | undefined,
-): Promise<() => Outcome | undefined> {
-  const operation =
-    value === undefined
-      ? {
-          code: OperationCode.delete,
-          key: Buffer.from(key),
-          writeNumber: client.nextWriteNumber(),
-        }
-      : client.putOperation(key, value);
-  const [sent] = await world.sim.until(client.send('a', [operation]));
-  let outcome: Outcome | undefined;
-  void sent?.then((came) => {
-    outcome = came;
-  });
-  await world.sim.run(() => false, 10);
-  return () => outcome;
-}
-
-function shown({ status, value }: Outcome): string {
-  return status === Status.ok ? value.toString() : statusName(status);
-}
-
-interface Page {
-  readonly keys: string[];
-  readonly status: string;
-}
-
-async function scan(world: World, client: SimClient, drive: string, epoch = 1): Promise<Page> {
-  const { decodeEntries } = await import('@piton/protocol');
-  const ask = async (): Promise<Page> => {
-    const connection = await client.connect(drive);
-    const question = messages.scan.decode({
-      range: 1,
-      epoch,
-      indexVersion: 0,
-      start: new Uint8Array(0),
-      reverse: false,
-      keysOnly: false,
-      entriesMax: 100,
-      bytesMax: 100_000,
-      budgetMs: 1_000,
-    });
-    try {
-      const options = { timeoutMs: 5_000 };
-      const answer = await connection.request(
-        messages.scan,
-        question,
-        messages.scanAnswer,
-        options,
-      );
-      const { count, tableBytes } = answer.body;
-      const entries = decodeEntries(answer.payload, count, tableBytes);
-      const keys = entries.map((entry) => `${Buffer.from(entry.key)}=${Buffer.from(entry.value)}`);
-      return { keys, status: 'ok' };
-    } catch (error) {
-      if (!(error instanceof RefusedError)) throw error;
-      return { keys: [], status: statusName(error.status) };
-    }
-  };
-  return world.sim.until(ask());
-}
 
 test(
   'every serving member answers gets, has and scans, and counts them',
@@ -293,71 +203,6 @@ test(
 );
 
 test(
-  'without a lease no member answers, and no tail tells how far it is',
-  deadline(5_000, async () => {
-    const { world, client, reader } = await chainOf();
-    await client.put('a', 'k', 'old');
-    await acquaint(world, client);
-    for (const name of CHAIN) {
-      const { lease } = world.drives.get(name) as SimDrive;
-      lease.isGranted = false;
-      assert.is(shown(await reader.get(name, 'k')), 'rangeUnavailable', name);
-      assert.is((await scan(world, reader, name)).status, 'rangeUnavailable', name);
-      lease.isGranted = true;
-    }
-    world.sim.cut('b', 'a');
-    await begin(world, client, 'k', 'new');
-    const { lease } = world.drives.get('c') as SimDrive;
-    lease.isGranted = false;
-    assert.is(shown(await reader.get('a', 'k')), 'rangeUnavailable');
-    lease.isGranted = true;
-    assert.is(shown(await reader.get('a', 'k')), 'new');
-  }),
-);
-
-/** Asks a drive for versions as another drive would. */
-async function askVersion(
-  world: World,
-  from: string,
-  to: string,
-  epoch: number,
-): Promise<number | undefined> {
-  const pool = (world.drives.get(from) as SimDrive).pool;
-  pool.want(to as never);
-  await world.sim.run(() => pool.connectionTo(to as never) !== undefined, 1_000);
-  const asked = pool
-    .connectionTo(to as never)
-    ?.request(
-      messages.versionQuery,
-      { ranges: [{ range: 1 as never, epoch: epoch as never }] },
-      messages.versionAnswer,
-      { timeoutMs: 1_000 },
-    );
-  const { body } = await world.sim.until(asked as NonNullable<typeof asked>);
-  return body.ranges[0]?.sequence;
-}
-
-test(
-  'only the tail tells, at exactly its epoch, and only members',
-  deadline(5_000, async () => {
-    const { world, client } = await chainOf(CHAIN, ['n', 'x']);
-    const { version } = await client.put('a', 'k', 'v');
-    await world.sim.run(() => false, 20);
-    assert.is(await askVersion(world, 'a', 'c', 1), version);
-    assert.is(await askVersion(world, 'a', 'c', 2), undefined, 'an epoch that it has not reached');
-    assert.is(await askVersion(world, 'a', 'b', 1), undefined, 'not the tail');
-    assert.is(await askVersion(world, 'x', 'c', 1), undefined, 'not a member');
-    await world.install(record(1, 2, ['a', 'b', 'c', ['n', MemberState.syncing]]), ['n', 'c']);
-    assert.is(await askVersion(world, 'a', 'c', 1), undefined, 'an epoch that has passed');
-    assert.is(await askVersion(world, 'a', 'c', 2), version, 'still the official tail');
-    assert.is(await askVersion(world, 'a', 'n', 2), undefined, 'syncing');
-    await world.install(record(1, 3, ['a', 'b']), ['c', 'b']);
-    assert.is(await askVersion(world, 'a', 'c', 2), undefined, 'gone');
-    assert.is(await askVersion(world, 'a', 'b', 3), version, 'the new tail has it all');
-  }),
-);
-
-test(
   'many dirty reads of one turn are one question',
   deadline(5_000, async () => {
     const { world, client, reader } = await chainOf();
@@ -400,44 +245,6 @@ test(
       encodeFrame([Opcode.cancel, 0, messages.cancel.encode({ operations, requests: [] })]),
     );
     assert.is(shown(await world.sim.until(read as Promise<Outcome>)), 'cancelled');
-  }),
-);
-
-test(
-  'a refused condition is an observation: it is not told without a lease',
-  deadline(5_000, async () => {
-    const { world, client } = await chainOf();
-    await client.put('a', 'k', 'v');
-    await world.sim.run(() => false, 20);
-    const { lease } = world.drives.get('a') as SimDrive;
-    lease.isGranted = false;
-    const mustBeAbsent = { flags: OperationFlag.ifVersion, ifVersion: 0 };
-    assert.is(shown(await client.put('a', 'k', 'w', mustBeAbsent)), 'rangeUnavailable');
-    assert.is(shown(await client.delete('a', 'absent')), 'rangeUnavailable');
-    assert.is(shown(await client.increment('a', 'k', 1n)), 'rangeUnavailable', 'not a number');
-    lease.isGranted = true;
-    assert.is(shown(await client.put('a', 'k', 'w', mustBeAbsent)), 'versionMismatch');
-    assert.is((await client.delete('a', 'absent')).status, Status.ok);
-    assert.is(shown(await client.increment('a', 'k', 1n)), 'notANumber');
-  }),
-);
-
-test(
-  'a refusal that waited for the write it was judged by needs the lease when it is told',
-  deadline(5_000, async () => {
-    const { world, client } = await chainOf();
-    const second = await world.client('second');
-    world.sim.cut('b', 'a');
-    const first = await begin(world, client, 'k', 'v');
-    const mustBeAbsent = { flags: OperationFlag.ifVersion, ifVersion: 0 };
-    const [judged] = await world.sim.until(
-      second.send('a', [second.putOperation('k', 'w', mustBeAbsent)]),
-    );
-    await world.sim.run(() => false, 10);
-    (world.drives.get('a') as SimDrive).lease.isGranted = false;
-    world.sim.heal('b', 'a');
-    assert.is(shown(await world.sim.until(judged as Promise<Outcome>)), 'rangeUnavailable');
-    assert.is(first()?.status, Status.ok, 'its own write was committed by the whole chain');
   }),
 );
 

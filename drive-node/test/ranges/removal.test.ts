@@ -7,7 +7,8 @@ import type { MemoryDisk } from '../../src/engine/disk/memory-disk.ts';
 import { Readability, readabilityOf } from '../../src/ranges/readable.ts';
 import { Replica } from '../../src/ranges/replica.ts';
 import { deadline } from '../shell/deadline.ts';
-import { type Outcome, record, type SimClient, type SimDrive, World } from './world.ts';
+import type { Outcome, SimClient } from './scripted-client.ts';
+import { record, type SimDrive, World } from './world.ts';
 
 const test = suite('removals');
 const { offline } = MemberState;

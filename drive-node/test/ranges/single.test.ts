@@ -2,7 +2,8 @@ import { OperationFlag, Status } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { deadline } from '../shell/deadline.ts';
-import { record, type SimClient, World } from './world.ts';
+import type { SimClient } from './scripted-client.ts';
+import { record, World } from './world.ts';
 
 const test = suite('one drive, one range');
 
