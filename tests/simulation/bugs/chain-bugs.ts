@@ -7,6 +7,7 @@ const RESUME = 'drive-node/dist/src/chain/resume.js';
 const RECEIVE = 'drive-node/dist/src/chain/receive.js';
 const HEAD = 'drive-node/dist/src/chain/head.js';
 const SPLIT = 'drive-node/dist/src/chain/split.js';
+const MERGE = 'drive-node/dist/src/chain/merge.js';
 const RECOVERY = 'drive-node/dist/src/ranges/recovery.js';
 const SESSIONS = 'drive-node/dist/src/ranges/sessions.js';
 const LOG_RECOVERY = 'drive-node/dist/src/engine/upkeep/recovery.js';
@@ -84,6 +85,20 @@ export const CHAIN_BUGS: readonly Bug[] = [
     what: 'the right half of a split forgets which writes it has seen',
     file: SPLIT,
     find: 'half.sessions.merge(replica.sessions.encode(), this.#parts.clock.nowMs());',
+    replace: '',
+  },
+  {
+    name: 'merge-reuses-sequences',
+    what: 'a merged range goes on from the sequence of its left half, whatever the right half had given out',
+    file: MERGE,
+    find: 'const last = Math.max(left.last, right.last);',
+    replace: 'const last = left.last;',
+  },
+  {
+    name: 'merge-loses-sessions',
+    what: 'a merged range forgets which writes its right half has seen',
+    file: MERGE,
+    find: 'left.sessions.join(right.sessions, nowMs());',
     replace: '',
   },
 ];

@@ -60,12 +60,32 @@ export const RIGHTS_BUGS: readonly Bug[] = [
       'const last = chain.find(({ state, drive }) => state !== MemberState.serving && facts.isAlive(drive));',
   },
   {
+    name: 'take-the-last-member-out',
+    what: 'members that are gone leave the chain although nobody is left who has every write',
+    file: CHAIN_PLAN,
+    find: 'const lost = remainsAlive ? serving.filter(isLost) : [];',
+    replace: 'const lost = serving.filter(isLost);',
+  },
+  {
     name: 'tell-gainers-before-losers',
     what: 'who gains a right is told before who loses it',
     file: ORDER,
     find: 'return { losers, others: [...gainers, ...rest.filter((drive) => !isGainer(drive))] };',
     replace:
       'return { losers: [], others: [...gainers, ...rest.filter((drive) => !isGainer(drive)), ...losers] };',
+  },
+  {
+    name: 'forget-what-was-under-way',
+    what: 'a metadata server that is back does not go on with the operations that were running',
+    file: 'metaserver/dist/src/operations/operations.js',
+    find: `
+      if (entry.state !== OperationState.running)
+        continue;
+      this.#options.log.info(`,
+    replace: `
+      if (entry.state !== undefined)
+        continue;
+      this.#options.log.info(`,
   },
   {
     name: 'publish-before-persisting',
