@@ -74,7 +74,7 @@ test(
     const world = new World();
     await world.start('a');
     const routes = routesWith(limits.RANGES_PER_DRIVE_MAX);
-    const started = performance.now();
+    const before = process.cpuUsage();
     for (let n = 0; n < 4_096; n++) {
       const id = 1 + (n % 64);
       const key = Buffer.from(`${name(9_000 + (n % 900))}x`);
@@ -82,7 +82,8 @@ test(
       assert.ok(routes.staleCure(id, key).length > 0);
     }
     // About 30 ms; a walk over all ranges for each operation takes seconds.
-    assert.ok(performance.now() - started < 500, `${performance.now() - started} ms`);
+    const { user } = process.cpuUsage(before);
+    assert.ok(user < 1_000_000, `${user / 1_000} ms of the processor`);
     await world.install(record(1, 1, ['b', 'a']), ['a'], true);
     const client = await world.client();
     const writes = Array.from({ length: 4_096 }, (_, n) => client.putOperation(name(n), ''));
