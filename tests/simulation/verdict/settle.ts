@@ -1,7 +1,8 @@
 // When the faults are over, a cluster comes to rest by itself: every drive is up, every range has all its
-// copies, and no operation is left half done.
+// copies, and no operation is left half done. Only what an operator did can only be undone by one: when more drives were
+// drained than can be spared (two drains that were asked for at once, and neither knew of the other), some are opened.
 
-import type { RangeView } from '@piton/metaserver';
+import type { DriveView, RangeView } from '@piton/metaserver';
 import type { SimCluster } from '../cluster/sim-cluster.ts';
 import { hostingOn } from './copies.ts';
 
@@ -29,11 +30,14 @@ async function findUnrest(cluster: SimCluster, replicas: number): Promise<Unrest
   try {
     const { drives, operations } = await cluster.admin.status();
     if (drives.up !== cluster.drives.length) return `${drives.up} drives are up`;
+    const views = await cluster.admin.drives();
+    const tooFew = await openEnough(cluster, views, replicas);
+    if (tooFew !== undefined) return tooFew;
     const running = operations.find(({ state }) => state === 'running');
     if (running !== undefined) {
       return `operation ${running.id} (${running.kind}) runs: ${running.step}, ${running.message}`;
     }
-    const drained = (await cluster.admin.drives()).filter(({ drain }) => drain === 'drained');
+    const drained = views.filter(({ drain }) => drain === 'drained');
     const holder = drained.find((drive) => drive.ranges > 0);
     if (holder !== undefined)
       return `drive ${holder.id} is drained and holds ${holder.ranges} ranges`;
@@ -46,6 +50,18 @@ async function findUnrest(cluster: SimCluster, replicas: number): Promise<Unrest
   } catch (error) {
     return `the metadata server does not answer: ${(error as Error).message}`;
   }
+}
+
+async function openEnough(
+  { admin }: SimCluster,
+  drives: readonly DriveView[],
+  replicas: number,
+): Promise<Unrest> {
+  const closed = drives.filter(({ drain }) => drain !== 'open');
+  const open = drives.length - closed.length;
+  if (open >= replicas || closed[0] === undefined) return undefined;
+  await admin.cancelDrain(closed[0].id);
+  return `only ${open} drives take ranges`;
 }
 
 function unrestOf(
