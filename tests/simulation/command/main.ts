@@ -42,16 +42,20 @@ async function lookForBugs(options: SimOptions): Promise<void> {
 }
 
 async function lookAtSteps(): Promise<void> {
-  let died = 0;
+  const counts = new Map<string, number>();
   const problems: string[] = [];
   for await (const { moment, seed, failed } of tryAllMoments()) {
     if (seed === undefined) problems.push(`${moment} is never reached`);
-    else died++;
+    else {
+      const kind = /^(commit|flush)/.exec(moment)?.[0] ?? 'fault point';
+      counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    }
     if (failed === undefined) continue;
     console.log(reportOn(failed, `npm run sim -- --step ${moment} --seed ${seed}`));
     problems.push(`violation at ${moment} in seed ${seed}`);
   }
-  console.log([`${died} deaths, each behind a durable step`, ...problems].join('\n'));
+  for (const [kind, count] of counts) console.log(`${count} deaths, each at another ${kind}`);
+  for (const problem of problems) console.log(problem);
   process.exitCode = problems.length === 0 ? 0 : 1;
 }
 
