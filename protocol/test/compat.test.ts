@@ -14,7 +14,7 @@ import { allTypes } from './messages/all-types.ts';
 const test = suite('compatibility');
 
 const PINNED: Record<number, string> = {
-  1: '9b323f18b318d2ca',
+  1: '0ed9a4f5bf661a02',
 };
 
 function description(): string {

@@ -189,6 +189,7 @@ export class Merger {
     // Everything up to here is applied, on both sides.
     left.readableFrom = 0;
     left.isReconciled = true;
+    left.mayLack ||= right.mayLack;
     left.sessions.join(right.sessions, nowMs());
     left.keys += right.keys;
     left.bytes += right.bytes;

@@ -111,7 +111,13 @@ export class Receiver {
   #boundReads(replica: Replica, { sequence, isPartial }: ChainState): void {
     if (replica.readableFrom !== Number.POSITIVE_INFINITY || isPartial === true) return;
     replica.readableFrom = sequence;
-    if (replica.last >= sequence) this.#tellSuccessor(replica);
+    if (replica.last >= sequence) this.#hasAll(replica);
+  }
+
+  /** Everything that the predecessor has is here again. */
+  #hasAll(replica: Replica): void {
+    replica.mayLack = false;
+    this.#tellSuccessor(replica);
   }
 
   #tellSuccessor(replica: Replica): void {
@@ -170,7 +176,7 @@ export class Receiver {
     if (update.sequence !== replica.last + 1 || !isKind(update.kind)) return false;
     try {
       this.#parts.appender.append(replica, recordOf(update, replica), update.flush, undefined);
-      if (update.sequence === replica.readableFrom) this.#tellSuccessor(replica);
+      if (update.sequence === replica.readableFrom) this.#hasAll(replica);
       return true;
     } catch (error) {
       // Never a veto: the write stays pending at the predecessor and is sent again.

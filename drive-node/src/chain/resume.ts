@@ -192,6 +192,7 @@ export class Resumer {
     replica.link = LinkState.open;
     replica.gap = undefined;
     replica.isReconciled = true;
+    replica.mayLack = false;
   }
 
   /**

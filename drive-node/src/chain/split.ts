@@ -220,6 +220,7 @@ export class Splitter {
     half.isComplete = replica.isComplete;
     half.keptMarks = replica.keptMarks;
     half.isReconciled = replica.isReconciled;
+    half.mayLack = replica.mayLack;
     half.readableFrom = replica.readableFrom;
     half.cutSequence = replica.last;
     replica.mergedAt = undefined;

@@ -87,6 +87,14 @@ export class Holdings {
     return found;
   }
 
+  /** Ranges that this drive serves and of which it may lack the end. */
+  unagreed(): readonly RangeId[] {
+    const all = [...this.#routes.replicas.values()];
+    return all
+      .filter(({ mayLack, role }) => mayLack && role.isMember && !role.isSyncing)
+      .map(({ id }) => id);
+  }
+
   state({ range }: RangeState): RangeStateAnswer {
     const replica = this.#routes.get(range);
     return {

@@ -19,6 +19,7 @@ import type {
   MergeRange,
   MiddleKey,
   MiddleKeyAnswer,
+  RangeId,
   RangeRecord,
   RangeReport,
   RangeState,
@@ -152,7 +153,8 @@ export class RangeHost implements Ranges {
     });
     this.#handlers = this.#makeHandlers();
     this.#holdings = new Holdings(store, routes, environment.clock);
-    this.#restore(rebuilt);
+    for (const replica of rebuilt.replicas) routes.add(replica);
+    for (const { record } of rebuilt.gone) routes.remove(record.id, record);
     store.onProgress((failure) => this.#progress(failure));
     this.#endSweep = startSweep(environment.clock, () => routes.replicas.values(), this.#asker);
   }
@@ -347,6 +349,10 @@ export class RangeHost implements Ranges {
     return this.#holdings.withoutRoom();
   }
 
+  unagreed(): readonly RangeId[] {
+    return this.#holdings.unagreed();
+  }
+
   async stop(): Promise<void> {
     this.#isServing = false;
     this.#isStopped = true;
@@ -354,11 +360,6 @@ export class RangeHost implements Ranges {
     this.#canceller.stop();
     this.#fail();
     this.#flush();
-  }
-
-  #restore(rebuilt: { replicas: Replica[]; gone: Hosting[] }): void {
-    for (const replica of rebuilt.replicas) this.#routes.add(replica);
-    for (const { record } of rebuilt.gone) this.#routes.remove(record.id, record);
   }
 
   #takeUp(replica: Replica): void {

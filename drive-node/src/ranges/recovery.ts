@@ -119,6 +119,7 @@ export class RangeRecovery implements Owner {
     replica.cutSequence = hosting.cutSequence;
     replica.mergedAt = hosting.mergedAt;
     replica.isReconciled = replica.role.successor === undefined;
+    replica.mayLack = replica.role.successor !== undefined;
     const saved = this.#savedOf(hosting);
     // The history up to here was known to be whole when it was saved, split off, or copied.
     replica.last = Math.max(hosting.baseSequence, saved?.committed ?? 0);

@@ -56,6 +56,11 @@ export class Replica {
    * that numbered a new write before it knew would give one number to two writes.
    */
   isReconciled = true;
+  /**
+   * True after a restart until a neighbour has told what it has: somebody behind may have shown writes that this
+   * copy has lost. Unlike `isReconciled` it stays when there is nobody behind any more.
+   */
+  mayLack = false;
   /** Reads wait until everything up to here is committed: what a predecessor knows to be. */
   readableFrom = 0;
   /** False when a registration did not name the range: it lives elsewhere now. */

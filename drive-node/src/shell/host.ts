@@ -19,6 +19,7 @@ import type {
   MergeRange,
   MiddleKey,
   MiddleKeyAnswer,
+  RangeId,
   RangeRecord,
   RangeReport,
   RangeState,
@@ -89,6 +90,8 @@ export interface Ranges {
   gaps(): readonly HistoryGap[];
   /** Ranges whose newest write did not fit this drive. */
   withoutRoom(): readonly RangeWithoutRoom[];
+  /** Served ranges of which this copy may lack the end, until it has agreed with a neighbour. */
+  unagreed(): readonly RangeId[];
   stop(): Promise<void>;
 }
 

@@ -97,6 +97,9 @@ export class FakeRanges implements Ranges {
   gaps(): [] {
     return [];
   }
+  unagreed(): [] {
+    return [];
+  }
   report(): [] {
     return [];
   }

@@ -4,7 +4,8 @@
 //   serving  fenced, its store failed, or     offline, when another serving member is alive
 //            cut off from other members
 //   serving  the only one, and fenced         last: nobody else has every acknowledged write
-//   serving  fenced, like all others          as it is: whoever comes back first goes on, and takes the others out
+//   serving  fenced, like all others          as it is: whoever comes back first goes on, and takes the others out,
+//                                             unless it may lack what they have
 //   syncing  fenced, or cut off               offline
 //   last     alive again                      serving
 //   offline  not needed: enough others serve  out of the record
@@ -26,6 +27,8 @@ export interface DriveFacts {
   hasFailed(drive: DriveId): boolean;
   /** It is here, but others of the chain cannot reach it. It has to be told like any other. */
   isCutOff(drive: DriveId): boolean;
+  /** It may lack what others of the chain have shown: it does not go on without them (unagreed.ts). */
+  mayLack(drive: DriveId): boolean;
 }
 
 /** Members of a record: those that hold it, and as many that may come back. */
@@ -107,7 +110,8 @@ function withoutLost(
   const isUnjoined = ({ drive }: Member): boolean => facts.isFenced(drive) || facts.isCutOff(drive);
   const isLost = (member: Member): boolean => isUnjoined(member) || facts.hasFailed(member.drive);
   const serving = servingIn(chain);
-  const remainsAlive = serving.some((member) => !isLost(member) && facts.isAlive(member.drive));
+  const goesOn = ({ drive }: Member): boolean => facts.isAlive(drive) && !facts.mayLack(drive);
+  const remainsAlive = serving.some((member) => !isLost(member) && goesOn(member));
   const lost = remainsAlive ? serving.filter(isLost) : [];
   const isGivenUp = (member: Member): boolean =>
     member.state === MemberState.syncing &&

@@ -15,6 +15,7 @@ import {
   type DriveId,
   type Heartbeat,
   MemberState,
+  type RangeId,
   type RangeRecord,
   type Timer,
 } from '@piton/protocol';
@@ -39,6 +40,7 @@ import type { RepairFacts } from './repair-plan.ts';
 import { Repairs } from './repairs.ts';
 import { DoubtListeners, type Standing } from './standing.ts';
 import { Steadiness } from './steadiness.ts';
+import { Unagreed } from './unagreed.ts';
 
 export interface FailoverParts {
   readonly repairAfterMs: number;
@@ -75,6 +77,7 @@ export class Failover implements Standing, RepairFacts {
   readonly #fencing: Map<DriveId, Promise<void>> = new Map();
   readonly #gaps: HistoryGaps = new HistoryGaps();
   readonly #accusations: Accusations;
+  readonly #unagreed: Unagreed;
   #cutOff: CutOff = NOBODY_CUT_OFF;
   /** Members whose drive has no room for the writes of a range. */
   readonly #crowded: HistoryGaps = new HistoryGaps();
@@ -90,6 +93,7 @@ export class Failover implements Standing, RepairFacts {
     // Every command to a drive listens to it; that is bounded by the commands themselves.
     setMaxListeners(0, this.#stopping.signal);
     this.#steadiness = new Steadiness(parts.clock);
+    this.#unagreed = new Unagreed(parts.clock);
     this.#accusations = new Accusations({
       ...parts,
       isHeard: (drive) => this.#isHere(drive) && !this.isSuspected(drive),
@@ -133,7 +137,8 @@ export class Failover implements Standing, RepairFacts {
   }
 
   /** The drive has registered: the catalog says that it is a member, and its answer is on its way. */
-  arrived(drive: DriveId): void {
+  arrived(drive: DriveId, unagreed: readonly RangeId[] = []): void {
+    this.#unagreed.arrived(drive, unagreed);
     this.#detector.cameBack(drive);
     this.#steadiness.cameBack(drive);
     this.#accusations.arrived(drive);
@@ -142,7 +147,9 @@ export class Failover implements Standing, RepairFacts {
   }
 
   /** A heartbeat has come. */
-  reported({ drive, gaps = [], unreached = [], withoutRoom = [] }: Heartbeat): void {
+  reported(heartbeat: Heartbeat): void {
+    const { drive, gaps = [], unreached = [], withoutRoom = [], unagreed = [] } = heartbeat;
+    this.#keeper?.consider(this.#unagreed.heard(drive, unagreed));
     this.#accusations.heard(drive, unreached);
     this.#blame();
     for (const gap of gaps) {
@@ -221,6 +228,7 @@ export class Failover implements Standing, RepairFacts {
       isAlive: (drive) => this.isAlive(drive) && !isUnfit(drive),
       hasFailed: (drive) => this.hasFailed(drive) || isUnfit(drive),
       isCutOff: (drive) => this.isCutOff(record, drive),
+      mayLack: (drive) => this.#unagreed.has(record.id, drive),
     };
   }
 

@@ -82,7 +82,7 @@ async function handleRegisterDrive(services: HandlerServices, request: Request):
     'drive registered',
   );
   services.leases.attendanceChanged();
-  services.failover.arrived(message.drive);
+  services.failover.arrived(message.drive, message.unagreed);
   services.defaultKeyspace.consider();
 }
 

@@ -28,15 +28,19 @@ function textOf(members: readonly Member[] | undefined): string | undefined {
   return members?.map(({ drive, state }) => `${drive}${signs.get(state)}`).join(' ');
 }
 
-/** `A alive, B fenced, C failed`; who is not named is silent: neither alive nor fenced. */
+/**
+ * `A alive, B fenced, C failed`; who is not named is silent: neither alive nor fenced. `lacking`: alive, started
+ * again, and not agreed with the others.
+ */
 function facts(text: string): DriveFacts {
   const words = new Map(text.split(', ').map((part) => part.split(' ') as [string, string]));
   const is = (word: string) => (drive: DriveId) => words.get(drive) === word;
   return {
-    isAlive: is('alive'),
+    isAlive: (drive) => is('alive')(drive) || is('lacking')(drive),
     isFenced: is('fenced'),
     hasFailed: is('failed'),
     isCutOff: is('cut'),
+    mayLack: is('lacking'),
   };
 }
 
@@ -48,6 +52,14 @@ test('a fenced member goes to the end as offline, the others keep their order', 
   assert.is(next('A B C', 'A fenced, B alive, C alive'), 'B C A-');
   assert.is(next('A B C', 'A alive, B fenced, C alive'), 'A C B-');
   assert.is(next('A B C', 'A alive, B alive, C fenced'), 'A B C-');
+});
+
+test('who may lack what the others have shown does not go on without them', () => {
+  assert.is(next('A B', 'A lacking, B fenced'), undefined);
+  assert.is(next('A B C', 'A lacking, B lacking, C fenced'), undefined);
+  assert.is(next('A B C', 'A lacking, B alive, C fenced'), 'A B C-', 'A agrees with B');
+  assert.is(next('A B', 'A alive, B fenced'), 'A B-');
+  assert.is(next('A! B-', 'A lacking, B alive'), 'A B-', 'the last one has everything');
 });
 
 test('a member that others cannot reach leaves, serving or syncing, and never the last one', () => {

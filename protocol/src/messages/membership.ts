@@ -62,6 +62,11 @@ export interface RegisterDrive {
   readonly capacityBytes: number;
   readonly bandwidthBytesPerSecond: number;
   readonly held: readonly HeldRange[];
+  /**
+   * Ranges that it serves and of which it may lack the end: it was started again, and has not agreed with
+   * the members behind it since.
+   */
+  readonly unagreed?: readonly RangeId[] | undefined;
 }
 export const registerDrive: MessageType<RegisterDrive> = messageType(
   'registerDrive',
@@ -78,6 +83,7 @@ export const registerDrive: MessageType<RegisterDrive> = messageType(
       tuple<HeldRange>({ range: rangeIdField, epoch: epochField, sequence: sequenceField }),
       RANGES_PER_DRIVE_MAX,
     ),
+    unagreed: optional(list(rangeIdField, RANGES_PER_DRIVE_MAX)),
   },
 );
 
@@ -168,6 +174,8 @@ export interface Heartbeat {
   readonly unreached?: readonly UnreachedDrive[] | undefined;
   /** Repeated while they last: their chains should go on without this drive. */
   readonly withoutRoom?: readonly RangeWithoutRoom[] | undefined;
+  /** As in `RegisterDrive`, as it is now. */
+  readonly unagreed?: readonly RangeId[] | undefined;
 }
 export const heartbeat: MessageType<Heartbeat> = messageType('heartbeat', Opcode.heartbeat, {
   drive: driveIdField,
@@ -203,6 +211,7 @@ export const heartbeat: MessageType<Heartbeat> = messageType('heartbeat', Opcode
   withoutRoom: optional(
     list(tuple<RangeWithoutRoom>({ range: rangeIdField, epoch: epochField }), RANGES_PER_DRIVE_MAX),
   ),
+  unagreed: optional(list(rangeIdField, RANGES_PER_DRIVE_MAX)),
 });
 
 export interface HeartbeatAnswer {

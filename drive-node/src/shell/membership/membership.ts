@@ -91,6 +91,7 @@ export class Membership implements MetaLinkHandlers {
       capacityBytes: store.statistics().capacityBytes,
       bandwidthBytesPerSecond,
       held: ranges.held(),
+      unagreed: orNothing(ranges.unagreed()),
     };
   }
 
@@ -131,10 +132,11 @@ export class Membership implements MetaLinkHandlers {
       storeFailed: this.#hasStoreFailed,
       ranges: ranges.report(),
       indexVersion: this.#indexVersion,
-      gaps: gaps.length === 0 ? undefined : gaps,
+      gaps: orNothing(gaps),
       leaseMsLeft: this.#leaseMsLeft(),
-      unreached: unreached.length === 0 ? undefined : unreached,
-      withoutRoom: withoutRoom.length === 0 ? undefined : withoutRoom,
+      unreached: orNothing(unreached),
+      withoutRoom: orNothing(withoutRoom),
+      unagreed: orNothing(ranges.unagreed()),
     };
   }
 
@@ -178,6 +180,11 @@ export class Membership implements MetaLinkHandlers {
       'the store takes no writes any more; check the device and restart this drive',
     );
   }
+}
+
+/** What is usually empty is left out of the message. */
+function orNothing<T>(list: readonly T[]): readonly T[] | undefined {
+  return list.length === 0 ? undefined : list;
 }
 
 /** Tells the metadata server that a copy is complete. Rejects when it is not reached or refuses. */
