@@ -26,6 +26,14 @@ interface Place {
   readonly upward: LinkProxy;
 }
 
+/**
+ * While a program is down its port may go to anybody's outgoing connection on this machine. That is no
+ * fault of the cluster: the program is started again until the port is free.
+ */
+const PORT_TRIES_MAX = 60;
+const PORT_PAUSE_MS = 1_000;
+const PORT_TAKEN = 'is in use';
+
 /** One drive's id for each number from 1, as `startCluster` names them. */
 const driveName = (number: number): string => `drive-${number}`;
 
@@ -64,6 +72,7 @@ export class ChaosCluster implements AsyncDisposable {
         // It waits for the metadata server, which may be killed again and again.
         startMs: 180_000,
         onExit: ({ name, code, signal, lastLines }) => {
+          if (lastLines.some((line) => line.includes(PORT_TAKEN))) return;
           options.onExit(`${name} ended (${signal ?? code}): ${lastLines.slice(-3).join(' | ')}`);
         },
         detours: {
@@ -132,10 +141,18 @@ export class ChaosCluster implements AsyncDisposable {
     }
     for (const pid of this.#paused) signal(pid, 'SIGCONT');
     this.#paused.clear();
-    if (!this.cluster.isMetaRunning) await this.cluster.restartMeta();
+    if (!this.cluster.isMetaRunning) await this.restartMeta();
     await Promise.all(
-      this.driveIds.filter((id) => !this.isRunning(id)).map((id) => this.cluster.restart(id)),
+      this.driveIds.filter((id) => !this.isRunning(id)).map((id) => this.restart(id)),
     );
+  }
+
+  restart(id: string): Promise<void> {
+    return untilPortIsFree(() => this.cluster.restart(id));
+  }
+
+  restartMeta(): Promise<void> {
+    return untilPortIsFree(() => this.cluster.restartMeta());
   }
 
   /** Drives that are in this role in some range, as the metadata server sees it now. */
@@ -182,6 +199,18 @@ function signal(pid: number, name: 'SIGSTOP' | 'SIGCONT'): void {
     process.kill(pid, name);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+async function untilPortIsFree(start: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start();
+    } catch (error) {
+      const isTaken = error instanceof Error && error.message.includes(PORT_TAKEN);
+      if (!isTaken || tries === PORT_TRIES_MAX) throw error;
+      await new Promise((resolve) => setTimeout(resolve, PORT_PAUSE_MS));
+    }
   }
 }
 

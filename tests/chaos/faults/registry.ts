@@ -30,7 +30,7 @@ function ofDrive(
   };
 }
 
-const restart: Inject = (chaos, id) => chaos.cluster.restart(id);
+const restart: Inject = (chaos, id) => chaos.restart(id);
 
 const DRIVE_FAULTS: readonly Fault[] = [
   ofDrive(
@@ -96,10 +96,10 @@ const killTwo: Fault = {
   drives: 2,
   weight: 2,
   holdMs: [500, 8_000],
-  inject: async ({ cluster }, victims) => {
-    await Promise.all(victims.map((id) => cluster.kill(id)));
+  inject: async (chaos, victims) => {
+    await Promise.all(victims.map((id) => chaos.cluster.kill(id)));
     return async () => {
-      await Promise.all(victims.map((id) => cluster.restart(id)));
+      await Promise.all(victims.map((id) => chaos.restart(id)));
     };
   },
 };
@@ -112,9 +112,9 @@ const META_FAULTS: readonly Fault[] = [
     drives: 0,
     weight: 3,
     holdMs: [200, 15_000],
-    inject: async ({ cluster }) => {
-      await cluster.killMeta();
-      return () => cluster.restartMeta();
+    inject: async (chaos) => {
+      await chaos.cluster.killMeta();
+      return () => chaos.restartMeta();
     },
   },
   {
@@ -138,11 +138,12 @@ const killAll: Fault = {
   drives: 0,
   weight: 1,
   holdMs: [100, 1_000],
-  inject: async ({ cluster, driveIds }) => {
+  inject: async (chaos) => {
+    const { cluster, driveIds } = chaos;
     await Promise.all([...driveIds.map((id) => cluster.kill(id)), cluster.killMeta()]);
     return async () => {
-      await cluster.restartMeta();
-      await Promise.all(driveIds.map((id) => cluster.restart(id)));
+      await chaos.restartMeta();
+      await Promise.all(driveIds.map((id) => chaos.restart(id)));
     };
   },
 };
