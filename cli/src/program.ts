@@ -9,6 +9,7 @@ import { putCommand } from './commands/data/put.ts';
 import { scanCommand } from './commands/data/scan.ts';
 import { cancelCommand } from './commands/layout/cancel.ts';
 import { drainCommand } from './commands/layout/drain.ts';
+import { driveCommand } from './commands/layout/drive.ts';
 import { drivesCommand } from './commands/layout/drives.ts';
 import { keyspaceCommand } from './commands/layout/keyspace.ts';
 import { locateCommand } from './commands/layout/locate.ts';
@@ -37,7 +38,7 @@ const GROUPS: readonly [string, ((terminal: Terminal) => Command)[]][] = [
     'Changes:',
     [
       ...[keyspaceCommand, splitCommand, mergeCommand, moveCommand],
-      ...[drainCommand, rebalanceCommand, cancelCommand],
+      ...[drainCommand, driveCommand, rebalanceCommand, cancelCommand],
     ],
   ],
 ];

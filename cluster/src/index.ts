@@ -1,6 +1,7 @@
 // A whole cluster on one machine, for tests and for a first look; and the operator's client.
 export type {
   DriveView,
+  ForgetView,
   KeyJson,
   OperationView,
   RangeView,

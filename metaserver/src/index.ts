@@ -2,6 +2,7 @@
 export type { RebalanceMove, RebalancePlan, RebalanceView } from './balancer/rebalance-plan.ts';
 export type { FaultHook, FaultPoint } from './operations/fault-points.ts';
 export { FAULT_POINTS } from './operations/fault-points.ts';
+export type { ForgetView, LostRangeView } from './operations/forget-request.ts';
 export type { Log } from './shell/log.ts';
 export { type Meta, startMeta } from './shell/meta.ts';
 export { MetaOptionError, type MetaOptions } from './shell/options.ts';

@@ -14,7 +14,7 @@ import { allTypes } from './messages/all-types.ts';
 const test = suite('compatibility');
 
 const PINNED: Record<number, string> = {
-  1: '0ed9a4f5bf661a02',
+  1: '5b79f334cdeabd63',
 };
 
 function description(): string {

@@ -30,11 +30,12 @@ const NOWHERE = ['--meta', '127.0.0.1:1', '--timeout', '2s'];
 test('help lists every verb and exits 0', async () => {
   const { exit, out } = await runCommand(['--help']);
   assert.is(exit, 0);
-  for (const verb of [...VERBS, 'keyspace']) assert.match(out, new RegExp(`^ {2}${verb} `, 'm'));
+  for (const verb of [...VERBS, 'keyspace', 'drive'])
+    assert.match(out, new RegExp(`^ {2}${verb} `, 'm'));
 });
 
 test('every verb has a help text with an example that begins with piton', async () => {
-  for (const verb of [...VERBS, 'keyspace create']) {
+  for (const verb of [...VERBS, 'keyspace create', 'drive forget']) {
     const { exit, out } = await runCommand([...verb.split(' '), '--help']);
     assert.is(exit, 0, verb);
     assert.match(out, /Examples?:\n +\S/, verb);

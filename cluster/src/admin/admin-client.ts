@@ -5,10 +5,17 @@
 // yet may go to any server of the list. A change is accepted with a number and goes on by itself;
 // waiting for it outlives a restart of the metadata server.
 
-import type { DriveView, RangeView, RebalanceView, StatusView } from '@piton/metaserver';
+import type {
+  DriveView,
+  ForgetView,
+  RangeView,
+  RebalanceView,
+  StatusView,
+} from '@piton/metaserver';
 import {
   type Connection,
   ConnectionClosedError,
+  type DriveId,
   dial,
   driveId,
   type Environment,
@@ -127,6 +134,25 @@ export class AdminClient implements AsyncDisposable {
     const request = { drive: driveId(drive), isCancel: true };
     return (await this.#request(messages.adminDrain, request, messages.operationAccepted))
       .operation;
+  }
+
+  /** What would be kept and what lost without a drive that will never be back. Changes nothing. */
+  async lookAtForget(drive: string): Promise<ForgetView> {
+    return this.#forget({ drive: driveId(drive), losesData: false, isDry: true });
+  }
+
+  /** Goes on without a drive. Rejects while data would be lost and `losesData` is not said. */
+  async forget(drive: string, losesData: boolean): Promise<ForgetView> {
+    return this.#forget({ drive: driveId(drive), losesData, isDry: false });
+  }
+
+  async #forget(request: {
+    drive: DriveId;
+    losesData: boolean;
+    isDry: boolean;
+  }): Promise<ForgetView> {
+    const answer = await this.#request(messages.adminForget, request, messages.jsonAnswer);
+    return JSON.parse(answer.json) as ForgetView;
   }
 
   /** What would level the drives, and the number of the operation that does it; dry: the plan alone. */

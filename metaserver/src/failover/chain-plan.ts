@@ -8,6 +8,7 @@
 //                                             unless it may lack what they have
 //   syncing  fenced, or cut off               offline
 //   last     alive again                      serving
+//   any      forgotten by the operator        out of the record, when one is left that serves or is `last`
 //   offline  not needed: enough others serve  out of the record
 //
 // Invariants: every serving member of the result served before, or was `last`; serving members keep
@@ -25,6 +26,8 @@ export interface DriveFacts {
   isAlive(drive: DriveId): boolean;
   /** It is here, but its store takes no writes any more. It has to be told like any other. */
   hasFailed(drive: DriveId): boolean;
+  /** It will never be back, says the operator. */
+  isForgotten(drive: DriveId): boolean;
   /** It is here, but others of the chain cannot reach it. It has to be told like any other. */
   isCutOff(drive: DriveId): boolean;
   /** It may lack what others of the chain have shown: it does not go on without them (unagreed.ts). */
@@ -75,6 +78,8 @@ export function nextChain(
   facts: DriveFacts,
   isInOperation: boolean,
 ): Member[] | undefined {
+  const remembered = withoutForgotten(chain, facts);
+  if (remembered !== undefined) return remembered;
   const serving = servingIn(chain);
   if (serving.length === 0) return withLastBack(chain, facts);
   const [only] = serving;
@@ -93,6 +98,14 @@ function replaced(
 ): Member[] {
   const kept = chain.filter((member) => !isMeant(member));
   return ordered([...kept, ...chain.filter(isMeant).map((member) => become(member, state))]);
+}
+
+/** As long as somebody is left who has every acknowledged write; else only the operator can decide. */
+function withoutForgotten(chain: readonly Member[], facts: DriveFacts): Member[] | undefined {
+  const left = chain.filter(({ drive }) => !facts.isForgotten(drive));
+  const isHolder = ({ state }: Member): boolean =>
+    state === MemberState.serving || state === MemberState.last;
+  return left.length < chain.length && left.some(isHolder) ? left : undefined;
 }
 
 /** The last in-sync member is back: it alone goes on. */

@@ -229,6 +229,7 @@ export class Failover implements Standing, RepairFacts {
       hasFailed: (drive) => this.hasFailed(drive) || isUnfit(drive),
       isCutOff: (drive) => this.isCutOff(record, drive),
       mayLack: (drive) => this.#unagreed.has(record.id, drive),
+      isForgotten: (drive) => this.#parts.state.drives.get(drive)?.isForgotten === true,
     };
   }
 

@@ -25,6 +25,7 @@ export function adminHandlers(services: HandlerServices): HandlerTable {
     [Opcode.adminMerge, (request) => handleAdminMerge(services, request)],
     [Opcode.adminMove, (request) => handleAdminMove(services, request)],
     [Opcode.adminDrain, (request) => handleAdminDrain(services, request)],
+    [Opcode.adminForget, (request) => handleAdminForget(services, request)],
     [Opcode.adminRebalance, (request) => handleAdminRebalance(services, request)],
     [Opcode.cancelOperation, (request) => handleCancelOperation(services, request)],
     [Opcode.operationStatus, (request) => handleOperationStatus(services, request)],
@@ -70,6 +71,13 @@ async function handleAdminDrain(services: HandlerServices, request: Request): Pr
   const { balancer } = services;
   const operation = await (isCancel ? balancer.cancelDrain(drive) : balancer.drain(drive));
   request.connection.answer(request.id, messages.operationAccepted, { operation });
+}
+
+async function handleAdminForget({ forgetting }: HandlerServices, request: Request): Promise<void> {
+  const { drive, losesData, isDry } = messages.adminForget.decode(request.body);
+  const view = isDry ? forgetting.look(drive) : await forgetting.forget(drive, losesData);
+  const json = JSON.stringify(view);
+  request.connection.answer(request.id, messages.jsonAnswer, { json, next: undefined });
 }
 
 async function handleAdminRebalance(services: HandlerServices, request: Request): Promise<void> {

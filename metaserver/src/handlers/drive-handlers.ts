@@ -96,10 +96,12 @@ function entryAfterRegistration(
   const rights = leases.rightsOf(message, known);
   if (known === undefined) return { ...factsOf(message), ...rights, version: newVersion() };
   const facts = driveToPut(message, known);
-  if (facts === undefined && isSameRights(rights, known)) return known;
+  // It is back, whatever was said of it.
+  const { isForgotten, ...entry } = known;
+  if (facts === undefined && isSameRights(rights, known) && !isForgotten) return known;
   const isNews = facts !== undefined && isNewsToOthers(facts, known);
   const version = isNews ? newVersion() : known.version;
-  return { ...known, ...facts, ...rights, version };
+  return { ...entry, ...facts, ...rights, version };
 }
 
 function checkRegistration({ address, folderId }: RegisterDrive): void {

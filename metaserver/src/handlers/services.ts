@@ -8,6 +8,7 @@ import type { DriveConnections } from '../members/drive-connections.ts';
 import type { Statistics } from '../members/statistics.ts';
 import type { Watchers } from '../news/watchers.ts';
 import type { DefaultKeyspace } from '../operations/default-keyspace.ts';
+import type { ForgetRequests } from '../operations/forget-request.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { OperationRequests } from '../operations/requests.ts';
 import type { SyncSignals } from '../operations/sync-signals.ts';
@@ -26,6 +27,7 @@ export interface HandlerServices {
   readonly statistics: Statistics;
   readonly operations: Operations;
   readonly requests: OperationRequests;
+  readonly forgetting: ForgetRequests;
   readonly balancer: BalancerRequests;
   readonly syncs: SyncSignals;
   readonly watchers: Watchers;

@@ -61,6 +61,8 @@ export function addLoads(a: RangeLoad, b: RangeLoad): RangeLoad {
 
 export class Statistics {
   readonly #byDrive: Map<DriveId, Map<RangeId, RangeLoad>> = new Map();
+  /** Of drives that are away: what they had, for whoever wants to know what is lost with them. */
+  readonly #ofAbsent: Map<DriveId, Map<RangeId, RangeLoad>> = new Map();
 
   /** Takes one heartbeat in. Ranges that the drive does not report are forgotten for it. */
   take(drive: DriveId, reports: readonly RangeReport[], intervalMs: number): void {
@@ -70,11 +72,19 @@ export class Statistics {
       after.set(report.range, blend(before?.get(report.range) ?? NO_LOAD, report, intervalMs));
     }
     this.#byDrive.set(drive, after);
+    this.#ofAbsent.delete(drive);
   }
 
   /** The drive is away: it serves nothing. */
   forget(drive: DriveId): void {
+    const last = this.#byDrive.get(drive);
+    if (last !== undefined) this.#ofAbsent.set(drive, last);
     this.#byDrive.delete(drive);
+  }
+
+  /** The size of a copy as it was last heard, also of a drive that is away. */
+  lastKnown(drive: DriveId, range: RangeId): Pick<RangeLoad, 'keys' | 'bytes'> {
+    return this.#ofAbsent.get(drive)?.get(range) ?? this.on(drive, range);
   }
 
   /** All that one drive does. */

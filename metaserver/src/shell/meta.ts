@@ -30,6 +30,8 @@ import { Watchers } from '../news/watchers.ts';
 import { Commands } from '../operations/commands.ts';
 import { CreateKeyspace, type PendingPlans } from '../operations/create-keyspace.ts';
 import { DefaultKeyspace } from '../operations/default-keyspace.ts';
+import { ForgetDrive } from '../operations/forget-drive.ts';
+import { ForgetRequests } from '../operations/forget-request.ts';
 import { MoveKind, MoveRange } from '../operations/move-range.ts';
 import { Operations } from '../operations/operations.ts';
 import { RangeHolds } from '../operations/range-holds.ts';
@@ -139,6 +141,7 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
         new SplitRangeOperation(),
         new MoveRange(),
         new MoveRange(MoveKind.repair),
+        new ForgetDrive(),
       ],
       ...balancerKinds(balancing),
     ],
@@ -161,6 +164,7 @@ function makeParts(settings: MetaSettings, state: ClusterState, lost: (error: Er
   const services = {
     ...{ state, clock, log, drives, leases, statistics, operations, requests, syncs, watchers },
     ...{ failover, orders, balancer, defaultKeyspace, counts, views, leaseMs, heartbeatMs },
+    forgetting: new ForgetRequests(balancing()),
   };
   return { ...services, autoBalancer, dispatch: new Dispatch(services) };
 }

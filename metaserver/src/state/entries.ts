@@ -69,6 +69,8 @@ export interface DriveEntry {
   readonly state: DriveState;
   /** Absent: open. */
   readonly drain?: DrainState;
+  /** The operator has said that it will never be back. A registration says otherwise. Its fence is kept. */
+  readonly isForgotten?: true;
   /** Raised when the drive's rights are taken away without its help; never goes down. */
   readonly fence: Fence;
   /** Of a fenced drive: no lease under an older number can be valid any more. */

@@ -158,7 +158,7 @@ export class Views {
   status(): StatusView {
     const { state, failover, watchers, counts, defaultKeyspace } = this.#sources;
     const { software, replicas, partitioning, uptimeMs } = this.#sources;
-    const all = [...state.drives.keys()];
+    const all = this.#remembered().map(({ id }) => id);
     return {
       clusterId: state.clusterId,
       software,
@@ -180,9 +180,14 @@ export class Views {
   }
 
   drives(offset: number, limit: number): Page {
-    const all = [...this.#sources.state.drives.values()];
+    const all = this.#remembered();
     all.sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }));
     return pageOf(all, offset, limit, (drive) => this.drive(drive));
+  }
+
+  /** Without those that will never be back. */
+  #remembered(): DriveEntry[] {
+    return [...this.#sources.state.drives.values()].filter(({ isForgotten }) => !isForgotten);
   }
 
   /** Published ranges, keyspace by keyspace, in key order. */

@@ -41,6 +41,7 @@ function facts(text: string): DriveFacts {
     hasFailed: is('failed'),
     isCutOff: is('cut'),
     mayLack: is('lacking'),
+    isForgotten: is('forgotten'),
   };
 }
 
@@ -68,6 +69,14 @@ test('a member that others cannot reach leaves, serving or syncing, and never th
   assert.is(next('A', 'A cut'), undefined);
   assert.is(next('A B', 'A cut, B fenced'), undefined);
   assert.is(next('A B+', 'A alive, B cut', 3, true), undefined, 'its operation gives it up');
+});
+
+test('a forgotten member leaves the record, unless nobody else holds the data', () => {
+  assert.is(next('A B- C', 'A alive, B forgotten, C alive'), 'A C');
+  assert.is(next('A B', 'A forgotten, B fenced'), 'B');
+  assert.is(next('A! B-', 'A fenced, B forgotten'), 'A!');
+  assert.is(next('A! B-', 'A forgotten, B alive'), undefined);
+  assert.is(next('A', 'A forgotten'), undefined);
 });
 
 test('two at once leave in one step', () => {

@@ -82,6 +82,25 @@ export const adminRebalance: MessageType<AdminRebalance> = messageType(
   },
 );
 
+/**
+ * A drive will never be back. The answer says as JSON what others hold as well and what is lost with it, and the number
+ * of the operation; dry: it only says that. Refused while data would be lost and `losesData` is not said.
+ */
+export interface AdminForget {
+  readonly drive: DriveId;
+  readonly losesData: boolean;
+  readonly isDry: boolean;
+}
+export const adminForget: MessageType<AdminForget> = messageType(
+  'adminForget',
+  Opcode.adminForget,
+  {
+    drive: driveIdField,
+    losesData: boolean,
+    isDry: boolean,
+  },
+);
+
 /** Stop an operation and undo what can be undone. It may be too late; its end tells. */
 export interface CancelOperation {
   readonly operation: number;

@@ -64,6 +64,7 @@ export const Opcode = {
   cancelOperation: 78,
   adminRebalance: 79,
   adminMerge: 80,
+  adminForget: 81,
 } as const;
 export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 
