@@ -1,33 +1,16 @@
-// The paper's setting beside its own method, drift over 24 steps, and replicas over uneven zones.
+// The paper's setting beside its own method, and replicas over uneven zones.
 
 import { hashingDrives, paperMethod } from '../src/baselines/paper.ts';
 import { contiguousDrives } from '../src/fine/fine.ts';
-import { drift, paperKv, type Workload, ycsb } from '../src/generate/workloads.ts';
-import { type DriveSet, PAPER_DRIVE, paperDrives } from '../src/model/drives.ts';
+import { paperKv, ycsb } from '../src/generate/workloads.ts';
+import { PAPER_DRIVE, paperDrives } from '../src/model/drives.ts';
 import { InfeasibleError } from '../src/model/errors.ts';
-import { KeyTable } from '../src/model/keys.ts';
-import type { Ranges } from '../src/model/ranges.ts';
 import { packingFrom } from '../src/packing/packing.ts';
 import { plan } from '../src/plan/plan.ts';
-import type { Plan } from '../src/plan/types.ts';
-import { replan } from '../src/replan/replan.ts';
-import { checkMoves } from '../src/verify/moves.ts';
+import { listedDrives, rangesOf } from './inputs.ts';
 import { percent, type Row } from './table.ts';
 
 const [DRIVE_BYTES = 0, DRIVE_BPS = 0] = PAPER_DRIVE.capacity;
-
-function rangesOf(workload: Workload): Ranges {
-  const count = workload.bytes.length;
-  const keys = new KeyTable(new Uint8Array(0), 2 * count);
-  for (let i = 0; i < count; i++) {
-    keys.setBytes(2 * i, Buffer.from(String(i).padStart(8, '0')));
-    keys.setBytes(2 * i + 1, Buffer.from(String(i + 1).padStart(8, '0')));
-  }
-  const joins = new Uint8Array(count).fill(1);
-  joins[0] = 0;
-  const { bytes, readBps, writeBps } = workload;
-  return { count, keys, joins, bytes, readBps, writeBps };
-}
 
 export function benchPaper(isShort: boolean): Row[] {
   const sizes = isShort
@@ -57,101 +40,6 @@ export function benchPaper(isShort: boolean): Row[] {
       hashingSmaller: percent(0),
     };
   });
-}
-
-function listedDrives(count: number): DriveSet {
-  const { capacity } = PAPER_DRIVE;
-  const drives = Array.from({ length: count }, (_, d) => ({
-    id: `d${d + 1}`,
-    capacity,
-    maxRanges: 0,
-    zone: '',
-    cost: 1,
-    state: 'ok' as const,
-  }));
-  return { resources: ['bytes', 'bandwidth_bps'], drives, types: [] };
-}
-
-function currentOf(
-  drives: readonly { id: string }[],
-  chains: Plan['chains'],
-  count: number,
-): string[][] {
-  return Array.from({ length: count }, (_, i) =>
-    chains.map((chain) => chain[i]!).flatMap((d) => (d >= 0 ? [drives[d]!.id] : [])),
-  );
-}
-
-function bytesThatDiffer(a: string[][], b: string[][], bytes: Float64Array): number {
-  return a.reduce((sum, chain, i) => sum + (chain[0] === b[i]![0] ? 0 : bytes[i]!), 0);
-}
-
-/** 24 steps: adapt, against planning anew at each step. */
-export function benchDrift(isShort: boolean): Row[] {
-  const ranges = isShort ? 5_000 : 20_000;
-  const driveCount = isShort ? 30 : 100;
-  const start = ycsb({ ranges, drives: driveCount, seed: 1, cap: 0.02, fill: [0.8, 0.8] }, true);
-  const drives = listedDrives(driveCount);
-  const first = plan({ ranges: rangesOf(start), drives }, { objective: 'even' });
-  let current = currentOf(first.drives, first.chains, ranges);
-  let anew = current;
-  const sums = { moved: 0, bound: 0, anew: 0, faults: 0, unsolved: 0 };
-  let entries = first.entries;
-  for (const step of drift(start, isShort ? 6 : 24, 7)) {
-    const input = { ranges: rangesOf(step), drives };
-    const result = replan(input, current, { threshold: 0.02 });
-    sums.moved += result.bytesMoved;
-    sums.bound += result.bytesBound;
-    sums.unsolved += result.unsolved.length;
-    entries = result.entriesAfter;
-    const steps = result.moves.map((move) => ({
-      range: move.copy % ranges,
-      position: Math.floor(move.copy / ranges),
-      from: move.from < 0 ? '' : result.drives[move.from]!.id,
-      to: result.drives[move.to]!.id,
-      wave: move.wave,
-    }));
-    const rule = { resources: drives.resources, reads: 'tail', replicas: 1 } as const;
-    const usable = (): readonly number[] => PAPER_DRIVE.capacity;
-    sums.faults += checkMoves(steps, current, input.ranges, rule, usable).length;
-    current = currentOf(result.drives, result.chains, ranges);
-    const again = plan(input, { objective: 'even' });
-    const next = currentOf(again.drives, again.chains, ranges);
-    sums.anew += bytesThatDiffer(anew, next, step.bytes);
-    anew = next;
-  }
-  const total = start.bytes.reduce((sum, value) => sum + value, 0);
-  return [
-    {
-      method: 'replan',
-      movedOfAll: percent(sums.moved / total),
-      overBound: sums.bound === 0 ? '-' : (sums.moved / sums.bound).toFixed(2),
-      entriesBefore: first.entries,
-      entriesAfter: entries,
-      prefixFaults: sums.faults,
-      unsolved: sums.unsolved,
-    },
-    {
-      method: 'plan from scratch',
-      movedOfAll: percent(sums.anew / total),
-      entriesBefore: first.entries,
-      entriesAfter: '-',
-    },
-    consistentHashing(start, driveCount),
-  ];
-}
-
-/** Consistent hashing moves nothing under drift and lets drives overflow: what it would need instead. */
-function consistentHashing(start: Workload, driveCount: number): Row {
-  const traffic = start.readBps.map((value, i) => (value + start.writeBps[i]!) / DRIVE_BPS);
-  const bytes = start.bytes.map((value) => value / DRIVE_BYTES);
-  const needed = hashingDrives(bytes, traffic, driveCount);
-  return {
-    method: `hashing (needs ${needed} drives)`,
-    movedOfAll: percent(0),
-    entriesBefore: start.bytes.length,
-    entriesAfter: start.bytes.length,
-  };
 }
 
 export function benchZones(isShort: boolean): Row[] {

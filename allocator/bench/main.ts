@@ -5,8 +5,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { benchDrift, benchPaper, benchZones } from './cluster.ts';
+import { benchPaper, benchZones } from './cluster.ts';
 import { benchCapraraToth, benchMommessin } from './coarse.ts';
+import { benchDrift } from './drift.ts';
 import { benchFine, benchPerfect } from './fine.ts';
 import { formatTable, type Row } from './table.ts';
 

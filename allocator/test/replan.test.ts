@@ -152,11 +152,30 @@ test('two full drives change places through a third one', () => {
   assert.equal(prefixFaults(result, before, ranges, drives), []);
 });
 
+test('a drive without room for a hot range takes it for a cold one', () => {
+  // Both drives are full of bytes; d1 does too much, d2 has only cold ranges. d3 has room for cold ranges only.
+  const hot = [1e12, 35e6] as const;
+  const cold = [1e12, 1e6] as const;
+  const ranges = rows([hot, hot, cold, cold, cold, cold, cold, cold]);
+  const before = [0, 0, 0, 0, 1, 1, 1, 1].map((d) => [`d${d + 1}`]);
+  const set = driveList(3);
+  const capacities = [
+    [4e12, 60e6],
+    [4e12, 60e6],
+    [4e12, 30e6],
+  ];
+  const drives = { ...set, drives: set.drives.map((d, k) => ({ ...d, capacity: capacities[k]! })) };
+  const result = replan({ ranges, drives }, before);
+  assert.equal(result.unsolved, []);
+  assert.ok(result.after[1]!.every((load, d) => load <= capacities[d]![1]!));
+  assert.equal(prefixFaults(result, before, ranges, drives), []);
+});
+
 test('limits on moves are kept, and what stays wrong is said', () => {
   const ranges = rows([
     [2e12, 40e6],
-    [1e12, 30e6],
-    [1e12, 30e6],
+    [4e12, 30e6],
+    [4e12, 30e6],
   ]);
   const result = replan({ ranges, drives: driveList(3) }, [['d1'], ['d1'], ['d1']], {
     moveBytesMax: 1e9,

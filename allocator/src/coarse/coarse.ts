@@ -31,8 +31,16 @@ export interface CoarseResult {
   readonly constructed: number;
 }
 
-const PATTERNS_MAX = 40_000;
+const PATTERNS_MAX = 12_000;
 const SOLVER_ITEMS_MAX = 1200;
+/** With more patterns the solver only prepares, for seconds, in which nothing can stop it. */
+const COVERED_PATTERNS_MAX = 15_000;
+const RAISE_STEPS = 350_000_000;
+const COVER_STEPS = 150_000_000;
+const LISTING_STEPS = 80_000_000;
+/** The short walk finds what is easy to find before the solver is asked for a better bound, the long one comes after it. */
+const SHORT_WALK_STEPS = 80_000_000;
+const LONG_WALK_STEPS = 150_000_000;
 
 class CoarseSearch {
   readonly #items: Items;
@@ -74,10 +82,9 @@ class CoarseSearch {
         this.#best,
         this.#best.length - 1,
         this.#random,
-        this.#options.budget.part(steps),
+        this.#options.budget.take(steps),
         (bins) => this.#pool.add(bins),
       );
-      this.#options.budget.spend(steps);
       if (found === undefined) return;
       this.#improve(found);
     }
@@ -92,33 +99,48 @@ class CoarseSearch {
     }
   }
 
-  /** Where a packing that meets the bound has next to no waste, lists its possible patterns and covers with them alone. */
-  #tryTight(solver: LinearSolver | undefined): void {
-    const patterns = listTightPatterns(
-      this.#items,
-      this.#lower,
-      this.#options.budget.part(80_000_000),
-    );
-    if (patterns === undefined || patterns.length === 0) return;
-    const walk = this.#options.budget.part(400_000_000);
-    this.#improve(walkToCover(this.#items.count, patterns, this.#random, walk));
-    if (this.#isClosed || solver === undefined) return;
+  /** Where a packing that meets the bound has next to no waste: its possible patterns. */
+  #tightPatterns(): number[][] {
+    if (this.#isClosed) return [];
+    const budget = this.#options.budget.take(LISTING_STEPS);
+    return listTightPatterns(this.#items, this.#lower, budget) ?? [];
+  }
+
+  #walk(patterns: readonly number[][], steps: number): void {
+    if (this.#isClosed || patterns.length === 0) return;
+    const budget = this.#options.budget.take(steps);
+    this.#improve(walkToCover(this.#items.count, patterns, this.#random, budget));
+  }
+
+  /** Lets the solver choose among the possible patterns alone. */
+  #coverTight(patterns: number[][], solver: LinearSolver): void {
+    if (this.#isClosed || patterns.length === 0 || patterns.length > COVERED_PATTERNS_MAX) return;
     const pool = new PatternPool(Number.POSITIVE_INFINITY);
     pool.add(patterns);
     const columns = new ColumnGeneration(this.#items, solver, pool);
     try {
-      this.#improve(columns.cover(this.#best.length, 20_000));
+      this.#improve(
+        columns.cover(this.#best.length, 20_000, this.#options.budget.take(COVER_STEPS)),
+      );
     } finally {
       columns.close();
     }
   }
 
-  #withSolver(solver: LinearSolver): void {
+  #withSolver(solver: LinearSolver, tight: number[][]): void {
     const columns = new ColumnGeneration(this.#items, solver, this.#pool);
+    const { budget } = this.#options;
+    const lower = this.#lower;
     try {
-      this.#raise(columns, this.#options.budget.part(80_000_000));
-      for (let round = 0; round < 4 && !this.#isClosed && !this.#options.budget.isOver; round++) {
-        this.#improve(columns.cover(this.#best.length, round === 0 ? 50 : 400));
+      this.#raise(columns, budget.take(RAISE_STEPS));
+      // A bound that has risen says that the patterns were those of packings that do not exist.
+      if (this.#lower === lower) {
+        this.#walk(tight, LONG_WALK_STEPS);
+        this.#coverTight(tight, solver);
+      }
+      for (let round = 0; round < 4 && !this.#isClosed && !budget.isOver; round++) {
+        const nodes = round === 0 ? 50 : 400;
+        this.#improve(columns.cover(this.#best.length, nodes, budget.take(COVER_STEPS)));
         this.#searchDown(300_000_000);
       }
     } finally {
@@ -130,10 +152,11 @@ class CoarseSearch {
     const { solver, budget } = this.#options;
     const steps = 25_000_000 + this.#items.count * 250_000;
     this.#searchDown(steps);
-    if (!this.#isClosed) this.#tryTight(solver);
+    const tight = this.#tightPatterns();
+    this.#walk(tight, SHORT_WALK_STEPS);
     if (!this.#isClosed && solver !== undefined && this.#items.count <= SOLVER_ITEMS_MAX) {
-      this.#withSolver(solver);
-    }
+      this.#withSolver(solver, tight);
+    } else this.#walk(tight, LONG_WALK_STEPS);
     while (!this.#isClosed && !budget.isOver) this.#searchDown(steps * 4);
     return {
       solution: this.#best,

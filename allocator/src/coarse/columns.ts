@@ -67,6 +67,7 @@ export class ColumnGeneration {
   readonly #items: Items;
   readonly #model: CoverModel;
   readonly pool: PatternPool;
+  #known = 0;
   #calm: Float64Array | undefined;
   best: PriceCertificate = { drives: 0, prices: [], perDrive: 1 };
 
@@ -74,7 +75,13 @@ export class ColumnGeneration {
     this.#items = items;
     this.#model = solver.openCover(items.count);
     this.pool = pool;
-    this.#model.addPatterns(pool.patterns);
+    this.#learn();
+  }
+
+  /** Tells the model of the patterns that the pool has gained, from here or from elsewhere. */
+  #learn(): void {
+    this.#model.addPatterns(this.pool.patterns.slice(this.#known));
+    this.#known = this.pool.patterns.length;
   }
 
   /** Certifies a bound for these prices if the knapsack ends within the steps. */
@@ -94,7 +101,9 @@ export class ColumnGeneration {
   run(goal: number, budget: Budget): void {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       if (!budget.spend(400_000)) return;
-      const { value, prices } = this.#model.relax();
+      const { value, prices } = this.#model.relax(budget);
+      // Cut short, the relaxation has no prices to speak of.
+      if (budget.isOver) return;
       const fresh = prices.map((price) => Math.max(0, Math.floor(price * PRICE_UNIT)));
       const mixed = mixPrices(this.#calm, fresh);
       const found = this.#certify(mixed, 300_000, budget);
@@ -105,18 +114,14 @@ export class ColumnGeneration {
         added = this.pool.add(this.#certify(fresh, 4_000_000, budget));
         if (added.length === 0) return;
       }
-      this.#model.addPatterns(added);
+      this.#learn();
     }
   }
 
-  /** Adds patterns from elsewhere. */
-  learn(patterns: readonly (readonly number[])[]): void {
-    this.#model.addPatterns(this.pool.add(patterns));
-  }
-
   /** A packing of fewer than `below` drives out of the patterns, if the solver finds one. */
-  cover(below: number, nodes: number): Solution | undefined {
-    const chosen = this.#model.cover(below, nodes);
+  cover(below: number, nodes: number, budget: Budget): Solution | undefined {
+    this.#learn();
+    const chosen = this.#model.cover(below, nodes, budget);
     if (chosen === undefined) return undefined;
     const seen = new Uint8Array(this.#items.count);
     const bins = chosen.map((c) =>

@@ -2,18 +2,34 @@
 // package gets undefined. Models own memory inside the WebAssembly heap, hence close().
 
 import type { Highs, Model } from 'highs';
+import type { Budget } from '../packing/budget.ts';
 import type { CoverModel, LinearSolver } from './solver.ts';
+
+/** An iteration of the simplex method goes through all rows; its price per row, in the steps of the other searches. */
+const STEPS_PER_ROW = 60;
+/** The same where ranges are not divided: most of the work is between the iterations then. */
+const WHOLE_STEPS_PER_ROW = 900;
+/** The least that a question of the solver costs: so that a stop is noticed also where it does not iterate. */
+const STEPS_PER_QUESTION = 2_000;
+
+interface InterruptEvent {
+  readonly data: {
+    readonly simplex_iteration_count?: number;
+    readonly mip_total_lp_iterations?: bigint;
+  };
+  interrupt(): void;
+}
 
 class HighsCover implements CoverModel {
   readonly #model: Model;
   readonly #highs: Highs;
-  readonly #shouldStop: (() => boolean) | undefined;
+  readonly #rows: number;
   #columns = 0;
   #isWhole = false;
 
-  constructor(highs: Highs, itemCount: number, shouldStop: (() => boolean) | undefined) {
+  constructor(highs: Highs, itemCount: number) {
     this.#highs = highs;
-    this.#shouldStop = shouldStop;
+    this.#rows = itemCount;
     this.#model = highs.createModel();
     this.#model.options.set({ output_flag: false, random_seed: 1 });
     for (let i = 0; i < itemCount; i++) {
@@ -39,14 +55,28 @@ class HighsCover implements CoverModel {
     this.#isWhole = isWhole;
   }
 
-  relax(): { value: number; prices: Float64Array; use: Float64Array } {
+  /** Solves; ends early, with what it has, when the budget is over. A single relaxation may take seconds as well. */
+  #run(budget: Budget): void {
+    const { simplexInterrupt, mipInterrupt } = this.#highs.constants.callbackType;
+    let counted = 0;
+    const price = this.#rows * (this.#isWhole ? WHOLE_STEPS_PER_ROW : STEPS_PER_ROW);
+    const ask = ({ data, interrupt }: InterruptEvent): undefined => {
+      const iterations = data.simplex_iteration_count ?? Number(data.mip_total_lp_iterations ?? 0);
+      const fresh = Math.max(0, iterations - counted);
+      counted = Math.max(counted, iterations);
+      if (!budget.spend(STEPS_PER_QUESTION + fresh * price)) interrupt();
+    };
+    this.#model.run({ [simplexInterrupt]: ask, [mipInterrupt]: ask });
+  }
+
+  relax(budget: Budget): { value: number; prices: Float64Array; use: Float64Array } {
     this.#setWhole(false);
-    this.#model.run();
+    this.#run(budget);
     const { rowDual, colValue } = this.#model.getSolution();
     return { value: this.#model.getObjectiveValue(), prices: rowDual, use: colValue };
   }
 
-  cover(below: number, nodes: number): number[] | undefined {
+  cover(below: number, nodes: number, budget: Budget): number[] | undefined {
     this.#setWhole(true);
     this.#model.options.set({
       mip_max_nodes: nodes,
@@ -54,17 +84,7 @@ class HighsCover implements CoverModel {
       mip_rel_gap: 0,
       mip_abs_gap: 0.99,
     });
-    const { mipInterrupt } = this.#highs.constants.callbackType;
-    const stop = this.#shouldStop;
-    this.#model.run(
-      stop === undefined
-        ? {}
-        : {
-            [mipInterrupt](event: { interrupt(): void }): undefined {
-              if (stop()) event.interrupt();
-            },
-          },
-    );
+    this.#run(budget);
     const { colValue } = this.#model.getSolution();
     const chosen: number[] = [];
     colValue.forEach((value, c) => {
@@ -79,7 +99,7 @@ class HighsCover implements CoverModel {
 }
 
 /** A solver, or undefined when the optional package is not installed. */
-export async function loadHighs(shouldStop?: () => boolean): Promise<LinearSolver | undefined> {
+export async function loadHighs(): Promise<LinearSolver | undefined> {
   let load: () => Promise<Highs>;
   try {
     load = (await import('highs')).default as unknown as () => Promise<Highs>;
@@ -90,6 +110,6 @@ export async function loadHighs(shouldStop?: () => boolean): Promise<LinearSolve
   const highs = await load();
   return {
     name: 'HiGHS',
-    openCover: (itemCount) => new HighsCover(highs, itemCount, shouldStop),
+    openCover: (itemCount) => new HighsCover(highs, itemCount),
   };
 }

@@ -13,6 +13,10 @@ export interface Priced {
   readonly patterns: number[][];
 }
 
+const LOOKS_CHARGED = 100_000;
+/** A look of the search itself, against one of the bound. */
+const LOOK_OF_SEARCH = 3;
+
 class Knapsack {
   readonly #items: Items;
   readonly #order: Int32Array;
@@ -21,6 +25,7 @@ class Knapsack {
   readonly #room: Float64Array;
   #roomSum: number;
   #steps: number;
+  #looks = 0;
   best = 0;
   readonly #chosen: number[] = [];
   readonly #found: { value: number; pattern: number[] }[] = [];
@@ -59,12 +64,21 @@ class Knapsack {
     let bound = 0;
     for (let k = from; k < this.#order.length; k++) {
       const size = this.#size[k]!;
+      this.#looks++;
       if (!this.#fits(k)) continue;
       if (size >= room) return bound + (this.#value[k]! * room) / Math.max(size, 1e-12);
       bound += this.#value[k]!;
       room -= size;
     }
     return bound;
+  }
+
+  /** Looks at items are the work; they are charged to the budget by the hundred thousand. */
+  #charge(least: number): boolean {
+    if (this.#looks < least) return true;
+    const looks = this.#looks;
+    this.#looks = 0;
+    return this.#budget.spend(looks);
   }
 
   #put(k: number, sign: number): void {
@@ -88,9 +102,10 @@ class Knapsack {
   #search(from: number, value: number): boolean {
     let isMaximal = true;
     for (let k = from; k < this.#order.length; k++) {
+      this.#looks += LOOK_OF_SEARCH;
       if (!this.#fits(k)) continue;
       this.#steps -= 1;
-      if (this.#steps < 0 || ((this.#steps & 1023) === 0 && this.#budget.isOver)) return false;
+      if (this.#steps < 0 || !this.#charge(LOOKS_CHARGED)) return false;
       isMaximal = false;
       if (value + this.#bound(k) < this.best + 1) return true;
       this.#chosen.push(k);
@@ -108,6 +123,7 @@ class Knapsack {
   run(): Priced {
     const rootBound = this.#bound(0);
     const done = this.#search(0, 0);
+    this.#charge(0);
     this.#found.sort((a, b) => b.value - a.value);
     return {
       value: this.best,

@@ -59,7 +59,7 @@ export async function toolsFor(
   const shouldStop = stopper(values, context);
   const wanted = oneOf(values, 'solver', ['highs', 'none'], 'highs');
   const pays = wanted === 'highs' && rangeCount <= SOLVER_RANGES_MAX;
-  const solver = pays ? await loadHighs(shouldStop) : undefined;
+  const solver = pays ? await loadHighs() : undefined;
   if (solver === undefined && textOf(values, 'solver') === 'highs' && pays) {
     complain('piton-allocate: the package highs is not installed; going on without it\n');
   }

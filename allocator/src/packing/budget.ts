@@ -5,17 +5,20 @@ export class Budget {
   #left: number;
   #stopped = false;
   readonly #shouldStop: (() => boolean) | undefined;
+  readonly #charged: Budget | undefined;
   #untilAsked = 0;
 
-  constructor(steps: number, shouldStop?: () => boolean) {
+  constructor(steps: number, shouldStop?: () => boolean, charged?: Budget) {
     this.#left = steps;
     this.#shouldStop = shouldStop;
+    this.#charged = charged;
   }
 
   /** Takes `steps` from the budget; false when it is used up or the caller wants an end. */
   spend(steps: number): boolean {
     if (this.#stopped) return false;
     this.#left -= steps;
+    if (this.#charged !== undefined) this.#charged.#left -= steps;
     this.#untilAsked -= steps;
     if (this.#left < 0) this.#stopped = true;
     else if (this.#untilAsked <= 0 && this.#shouldStop !== undefined) {
@@ -26,11 +29,16 @@ export class Budget {
   }
 
   get isOver(): boolean {
-    return this.#stopped || (this.#shouldStop?.() ?? false);
+    return this.#stopped || this.#left <= 0 || (this.#shouldStop?.() ?? false);
   }
 
   get left(): number {
     return this.isOver ? 0 : this.#left;
+  }
+
+  /** As much of this budget as given, and no more than is left: whatever the part spends is spent here too. */
+  take(steps: number): Budget {
+    return new Budget(Math.min(steps, Math.max(0, this.#left)), this.#shouldStop, this);
   }
 
   /** A part of this budget under the same stop; what it does not use stays here. */

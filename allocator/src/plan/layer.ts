@@ -9,7 +9,6 @@ import { dualFeasibleBound } from '../bounds/dual-feasible.ts';
 import { inventoryBounds, sumBounds } from '../bounds/sums.ts';
 import { packCoarse } from '../coarse/coarse.ts';
 import { coarseItems, solutionToBins } from '../coarse/items.ts';
-import { packMerged } from '../coarse/merged.ts';
 import { fillGivenBins } from '../coarse/portfolio.ts';
 import { coalesce } from '../fine/coalesce.ts';
 import { contiguousDrives, packFine } from '../fine/fine.ts';
@@ -25,6 +24,7 @@ import {
   type Packing,
   packingFrom,
 } from '../packing/packing.ts';
+import { saveEntries } from './fewer-entries.ts';
 import { tradeOff, undominated } from './trade-off.ts';
 import type { CurvePoint, Objective, PlanTools } from './types.ts';
 
@@ -60,9 +60,6 @@ export interface Packed {
 
 const COARSE_ITEMS_MAX = 20_000;
 const COARSE_PER_DRIVE_MAX = 40;
-const MERGED_ITEMS_MAX = 100_000;
-/** With fewer ranges per drive there is nothing to merge. */
-const MERGED_PER_DRIVE_MIN = 8;
 
 /** Bins renumbered in the order in which the key space meets them; empty ones vanish. */
 function renumber(binOf: Int32Array): number {
@@ -280,7 +277,7 @@ class EqualLayer {
         `no packing on at most ${this.#most} drives was found; the bound is ${this.#lower}`,
       );
     }
-    binOf = this.#withMergedNeighbours(binOf);
+    binOf = this.#withFewerEntries(binOf);
     return { binOf, drives: renumber(binOf), bounds, curve: this.#wholeCurve() };
   }
 
@@ -291,20 +288,17 @@ class EqualLayer {
     return undominated([...this.#curve, ...more]);
   }
 
-  /** Where many entries per drive are left, packs merged neighbours on as many drives; the search for drives has had its steps. */
-  #withMergedNeighbours(binOf: Int32Array): Int32Array {
+  /** Saves index entries on as many drives; the search for drives has had its steps. */
+  #withFewerEntries(binOf: Int32Array): Int32Array {
     const { objective, seed, tools, mergeSteps } = this.#layer;
-    const entries = countRuns(this.#packing.joins, binOf);
-    const drives = binOf.reduce((most, b) => Math.max(most, b + 1), 0);
-    const { count } = this.#packing;
-    const isMiddling = count <= MERGED_ITEMS_MAX && count >= drives * MERGED_PER_DRIVE_MIN;
-    const pays = isMiddling && entries > 2.5 * drives;
-    if (!pays || objective === 'even' || this.#runsMax > 0) return binOf;
-    const own = new Budget(mergeSteps, tools.shouldStop);
-    const merged = packMerged(this.#packing, this.#capacity, drives, entries, seed, own);
-    if (merged === undefined) return binOf;
-    this.#curve.push({ drives, entries: countRuns(this.#packing.joins, merged) });
-    return merged;
+    if (objective === 'even' || this.#runsMax > 0) return binOf;
+    const budget = new Budget(mergeSteps, tools.shouldStop);
+    const fewer = saveEntries(this.#packing, this.#capacity, binOf, seed, budget);
+    if (fewer !== binOf) {
+      const drives = fewer.reduce((most, b) => Math.max(most, b + 1), 0);
+      this.#curve.push({ drives, entries: countRuns(this.#packing.joins, fewer) });
+    }
+    return fewer;
   }
 }
 
