@@ -47,6 +47,7 @@ class Scene {
   #rounds = 0;
   #added = 0;
   #isOver = false;
+  readonly #failures: string[] = [];
   #counting: Promise<void>[] = [];
 
   constructor(cluster: Cluster, admin: AdminClient, kv: KVClient, deaths: Deaths) {
@@ -62,8 +63,13 @@ class Scene {
     this.traffic.start();
     this.#counting = [0, 1].map(async () => {
       while (!this.#isOver) {
-        await this.#kv.increment(COUNTER, 1);
-        this.#added++;
+        try {
+          await this.#kv.increment(COUNTER, 1);
+          this.#added++;
+        } catch (error) {
+          this.#failures.push(`increment: ${(error as Error).message}`);
+          return;
+        }
       }
     });
   }
@@ -72,7 +78,7 @@ class Scene {
     this.#isOver = true;
     await Promise.all(this.#counting);
     const report = await this.traffic.stop();
-    assert.equal(report.failures, []);
+    assert.equal([...report.failures, ...this.#failures], []);
     assert.equal(report.violations, []);
     assert.is(await this.#kv.increment(COUNTER, 0), BigInt(this.#added));
   }
