@@ -225,8 +225,9 @@ export class Splitter {
     half.cutSequence = replica.last;
     replica.mergedAt = undefined;
     half.sessions.merge(replica.sessions.encode(), this.#parts.clock.nowMs());
-    half.keys = replica.keys / 2;
-    half.bytes = replica.bytes / 2;
+    // Whole numbers: they are told with the next heartbeat, and measured some time after it.
+    half.keys = Math.floor(replica.keys / 2);
+    half.bytes = Math.floor(replica.bytes / 2);
     replica.keys -= half.keys;
     replica.bytes -= half.bytes;
     return half;

@@ -184,6 +184,23 @@ test(
 );
 
 test(
+  'halves of an odd number of keys are told in whole numbers',
+  deadline(10000, async () => {
+    const { world, client } = await chainOf(['a']);
+    for (let n = 0; n < 7; n++) await client.put('a', key(n), 'odd');
+    const { host } = world.drives.get('a') as SimDrive;
+    host.report();
+    await world.sim.run(() => false, 100);
+    assert.is(host.report()[0]?.keys, 7);
+    const left = record(1, 2, ['a'], { end: key(3) });
+    await world.sim.until(host.split({ left, right: record(2, 2, ['a'], { start: key(3) }) }));
+    for (const { keys, bytes } of host.report()) {
+      assert.ok(Number.isInteger(keys) && Number.isInteger(bytes), `${keys} keys, ${bytes} bytes`);
+    }
+  }),
+);
+
+test(
   'a drive that is not complete refuses to serve, whatever it is told',
   deadline(5000, async () => {
     const { world } = await chainOf(['a'], ['b']);
