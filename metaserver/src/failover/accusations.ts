@@ -4,6 +4,9 @@
 // break, and both are heard now. So a drive that is dead, paused or has just been started again is nobody's broken
 // link (the detector looks after it), and one that was paused itself cannot blame others for that.
 //
+// It lasts up to the moment in which it was said, no longer: a drive that lost its power right after it had complained
+// would otherwise accuse one that had just come back, and take the last living copy out of its chain.
+//
 // Kept in memory: complaints come again with every heartbeat for as long as they last.
 
 import type { Clock, DriveId, UnreachedDrive } from '@piton/protocol';
@@ -69,12 +72,11 @@ export class Accusations {
   }
 
   #counts(witness: Witness, of: DriveId, forMs: number): boolean {
-    const { clock, leaseMs } = this.#parts;
+    const { leaseMs } = this.#parts;
     const accused = this.#witnesses.get(of);
     if (accused === undefined) return false;
-    // It was so when it was said; nothing else has been heard since.
     const sinceMs = witness.heardAtMs - forMs;
     const fromMs = Math.max(sinceMs, witness.steadySinceMs, accused.steadySinceMs);
-    return clock.nowMs() - fromMs >= COUNTS_SHARE * leaseMs;
+    return witness.heardAtMs - fromMs >= COUNTS_SHARE * leaseMs;
   }
 }

@@ -31,6 +31,11 @@ class Scene {
       .join(' ');
   }
 
+  /** Time passes, and nobody says anything. */
+  wait(forMs: number): void {
+    this.#nowMs += forMs;
+  }
+
   /** One heartbeat of both, later. */
   beat(aSays: number | undefined, afterMs: number = BEAT_MS): void {
     this.#nowMs += afterMs;
@@ -77,6 +82,16 @@ test('a drive that has just registered is not blamed for the time before', () =>
   assert.is(scene.broken, '');
   scene.beat(5_500, 500);
   assert.is(scene.broken, 'a>b');
+});
+
+test('what happened behind its last word a drive has not said', () => {
+  const scene = new Scene();
+  scene.beat(undefined);
+  scene.accusations.arrived(b);
+  scene.beat(5_000, 250);
+  // The accuser has lost its power, and is not missed yet.
+  scene.wait(1_500);
+  assert.is(scene.broken, '');
 });
 
 test('after a silence both are believed anew, and only then', () => {
