@@ -1,105 +1,17 @@
 // A drive that was taken out of a chain comes back with what it has: what it missed is put right, what was
 // never committed is gone, and little travels.
+// Ranges that changed meanwhile: returning-changed.test.ts.
 
-import {
-  type Connection,
-  type Frame,
-  MemberState,
-  messages,
-  Opcode,
-  OperationCode,
-  OperationFlag,
-  type RangeRecord,
-  Status,
-} from '@piton/protocol';
+import { MemberState, OperationCode, OperationFlag, Status } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { MemoryDisk } from '../../src/engine/disk/memory-disk.ts';
 import { deadline } from '../shell/deadline.ts';
-import type { SimClient } from './scripted-client.ts';
-import { record, type SimDrive, World } from './world.ts';
+import { chainOf, check, drive, key, putAll, type Scene, sync, values } from './returning-scene.ts';
+import { record } from './world.ts';
 
 const test = suite('returning drives');
-const key = (number: number): string => `key-${String(number).padStart(4, '0')}`;
-const { offline, syncing, last } = MemberState;
-
-/** What went over the wire in copies: pages with their entries, and fills. */
-interface Traffic {
-  pages: number;
-  fills: number;
-  bytes: number;
-}
-
-interface Scene {
-  readonly world: World;
-  readonly client: SimClient;
-  readonly traffic: Traffic;
-}
-
-async function chainOf(names: string[], others: string[] = [], seed = 1): Promise<Scene> {
-  const traffic: Traffic = { pages: 0, fills: 0, bytes: 0 };
-  const intercept = (_: World, __: Connection, frame: Frame): boolean => {
-    if (frame.opcode !== Opcode.copyPage) return false;
-    const page = messages.copyPage.decode(frame.header[2]);
-    if (page.fills === undefined) traffic.pages++;
-    else traffic.fills++;
-    traffic.bytes += frame.payload.length;
-    return false;
-  };
-  const world = new World(seed, { hasDisks: true, intercept });
-  await world.start(...names, ...others);
-  await world.install(record(1, 1, names), [...names].reverse(), true);
-  return { world, client: await world.client(), traffic };
-}
-
-const drive = (world: World, name: string): SimDrive => world.drives.get(name) as SimDrive;
-
-/** Puts many at once, and waits for all of them. */
-async function putAll(
-  { world, client }: Scene,
-  head: string,
-  epoch: number,
-  values: ReadonlyMap<string, string>,
-): Promise<void> {
-  const operations = [...values].map(([name, value]) =>
-    client.putOperation(name, value, { epoch }),
-  );
-  for (let at = 0; at < operations.length; at += 100) {
-    const sent = await world.sim.until(client.send(head, operations.slice(at, at + 100)));
-    for (const outcome of await world.sim.until(Promise.all(sent))) {
-      assert.is(outcome.status, Status.ok);
-    }
-  }
-}
-
-function values(count: number, text: string): Map<string, string> {
-  return new Map(Array.from({ length: count }, (_, n) => [key(n), `${text}-${n}`]));
-}
-
-/** `name` is made syncing in `syncs`; settles when the tail has reported its copy. */
-async function sync(world: World, syncs: RangeRecord, order: string[]): Promise<void> {
-  const isDone = (): boolean =>
-    [...world.drives.values()].some(({ finished }) =>
-      finished.some(({ range, epoch }) => range === syncs.id && epoch === syncs.epoch),
-    );
-  await world.install(syncs, order);
-  assert.ok(await world.sim.run(isDone, 30_000), 'the copy does not come to an end');
-}
-
-/** Everything that a serving member shows is exactly this. */
-async function check(
-  { world, client }: Scene,
-  name: string,
-  epoch: number,
-  expected: ReadonlyMap<string, string | undefined>,
-): Promise<void> {
-  for (const [wanted, value] of expected) {
-    const found = await client.get(name, wanted, { epoch });
-    const shown = found.status === Status.ok ? found.value.toString() : undefined;
-    assert.is(shown, value, `${wanted} at ${name}: status ${found.status}`);
-  }
-  await world.sim.run(() => false, 20);
-}
+const { offline, syncing } = MemberState;
 
 test(
   'it gets what it missed: values that changed, and nothing else',
@@ -363,103 +275,6 @@ test(
     assert.ok(all < whole * 1.15, `${all} bytes in all, thin entries left out; ${whole} once`);
     await world.install(record(1, 3, ['n']), ['a', 'n']);
     await check(scene, 'n', 3, values(3000, 'x'.repeat(1000)));
-  }),
-);
-
-test(
-  'the range was cut meanwhile: what lies outside is dropped, the rest is used',
-  deadline(30_000, async () => {
-    const scene = await chainOf(['a', 'b']);
-    const { world, client, traffic } = scene;
-    await putAll(scene, 'a', 1, values(400, 'v'.repeat(100)));
-    world.crash('b', 'process');
-    await world.install(record(1, 2, ['a', ['b', offline]]), ['a']);
-    const chain: [string, [string, 5]] = ['a', ['b', offline]];
-    const left = record(1, 3, chain, { end: key(200) });
-    const right = record(2, 3, chain, { start: key(200) });
-    await world.sim.until(drive(world, 'a').host.split({ left, right }));
-    await client.put('a', key(3), 'new', { epoch: 3 });
-    await world.restart('b', [left, right]);
-    const outside = await world.sim.until(
-      drive(world, 'b').store.scan(1 as never, {
-        start: Buffer.from(key(200)),
-        end: undefined,
-        reverse: false,
-        keysOnly: true,
-        entriesMax: 10,
-        bytesMax: 1000,
-      }),
-    );
-    assert.is(outside.entries.length, 0);
-    const borders = { end: key(200) };
-    await sync(world, record(1, 4, ['a', ['b', syncing]], borders), ['b', 'a']);
-    assert.ok(traffic.bytes < 200 * 30 + 300, `${traffic.bytes} bytes`);
-    const rightBorders = { start: key(200) };
-    await sync(world, record(2, 4, ['a', ['b', syncing]], rightBorders), ['b', 'a']);
-    await world.install(record(1, 5, ['b'], borders), ['a', 'b']);
-    await world.install(record(2, 5, ['b'], rightBorders), ['a', 'b']);
-    const expected = new Map<string, string | undefined>(values(400, 'v'.repeat(100)));
-    expected.set(key(3), 'new');
-    for (const [name, value] of expected) {
-      const rangeId = name < key(200) ? 1 : 2;
-      const found = await client.get('b', name, { epoch: 5, rangeId });
-      assert.is(found.value.toString(), value, name);
-    }
-  }),
-);
-
-test(
-  'a cut that was taken back: the head that had made it begins with nothing',
-  deadline(30_000, async () => {
-    const scene = await chainOf(['a', 'b']);
-    const { world, client } = scene;
-    await putAll(scene, 'a', 1, values(20, 'v'));
-    world.sim.cut('a', 'b');
-    drive(world, 'a')
-      .host.split({
-        left: record(1, 2, ['a', 'b'], { end: key(10) }),
-        right: record(2, 2, ['a', 'b'], { start: key(10) }),
-      })
-      .catch(() => {});
-    await world.sim.run(() => drive(world, 'a').host.held().length === 2, 2_000);
-    await world.sim.until(
-      client.send('a', [client.putOperation(key(15), 'lost', { rangeId: 2, epoch: 2 })]),
-    );
-    await world.sim.run(() => false, 50);
-    drive(world, 'a').lease.isGranted = false;
-    world.sim.heal('a', 'b');
-    const away = record(1, 3, ['b', ['a', offline]]);
-    await world.install(away, ['b']);
-    const { host, lease } = drive(world, 'a');
-    await world.sim.until(host.startServing([away], [], away.version, true));
-    lease.isGranted = true;
-    const stale = await client.get('a', key(15), { rangeId: 2, epoch: 2 });
-    assert.is(stale.status, Status.staleIndex, 'the half that does not exist is not served');
-    await sync(world, record(1, 4, ['b', ['a', syncing]]), ['a', 'b']);
-    await world.sim.until(host.drop({ range: record(2, 2, []).id, epoch: record(2, 9, []).epoch }));
-    await world.install(record(1, 5, ['a']), ['b', 'a']);
-    await check(scene, 'a', 5, values(20, 'v'));
-  }),
-);
-
-test(
-  'the last one in sync goes on with all that it had',
-  deadline(30_000, async () => {
-    const scene = await chainOf(['a', 'b']);
-    const { world, client } = scene;
-    await client.put('a', 'k', 'v1');
-    await world.install(record(1, 2, ['b', ['a', offline]]), ['b', 'a']);
-    await client.put('b', 'k', 'v2', { epoch: 2 });
-    world.crash('b', 'process');
-    const waits = record(1, 3, [
-      ['b', last],
-      ['a', offline],
-    ]);
-    await world.restart('b', [waits]);
-    assert.is((await client.get('b', 'k', { epoch: 3 })).status, Status.staleIndex);
-    await world.install(record(1, 4, ['b', ['a', offline]]), ['b']);
-    await check(scene, 'b', 4, new Map([['k', 'v2']]));
-    assert.is((await client.put('b', 'k', 'v3', { epoch: 4 })).status, Status.ok);
   }),
 );
 

@@ -3,85 +3,20 @@
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  epoch,
-  indexVersion,
-  keyspaceId,
-  type MemberState,
-  messages,
-  type RangeRecord,
-  RefusedError,
-  rangeId,
-  Status,
-  driveId as toDriveId,
-} from '@piton/protocol';
+import { epoch, messages, RefusedError, rangeId, Status } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MemoryDisk } from '../../src/engine/disk/memory-disk.ts';
 import { type Store, StoreError, type StoreErrorCode } from '../../src/engine/store.ts';
-import { type Drive, startDrive } from '../../src/shell/drive.ts';
 import type { DriveError, DriveErrorCode } from '../../src/shell/failures.ts';
 import type { DriveOptions } from '../../src/shell/options.ts';
 import { deadline, failureOf } from './deadline.ts';
-import { FakeMeta, type FakeMetaOptions, OTHER_CLUSTER } from './fake-meta.ts';
-import { type FakeRanges, fakeRanges, memoryStore } from './fake-ranges.ts';
+import { identityIn, recordOf, withScene } from './drive-scene.ts';
+import { FakeMeta, OTHER_CLUSTER } from './fake-meta.ts';
+import { type FakeRanges, memoryStore } from './fake-ranges.ts';
 import { withFolder } from './temporary-folder.ts';
 
 const drives = suite('drive');
-
-interface Scene {
-  readonly meta: FakeMeta;
-  readonly folder: string;
-  readonly ranges: FakeRanges[];
-  start(options?: Partial<DriveOptions>): Promise<Drive>;
-}
-
-/** A metadata server and a folder; every drive that was started is stopped at the end. */
-async function withScene(
-  run: (scene: Scene) => Promise<void>,
-  options: FakeMetaOptions = {},
-): Promise<void> {
-  await withFolder(async (folder) => {
-    const meta = await FakeMeta.start(options);
-    const started: Drive[] = [];
-    const ranges: FakeRanges[] = [];
-    const start = async (given: Partial<DriveOptions> = {}): Promise<Drive> => {
-      const drive = await startDrive({
-        meta: [meta.address],
-        dataDir: folder,
-        id: 'd1',
-        port: 0,
-        metaWaitMs: 500,
-        store: memoryStore,
-        ranges: fakeRanges((made) => ranges.push(made)),
-        ...given,
-      });
-      started.push(drive);
-      return drive;
-    };
-    try {
-      await run({ meta, folder, ranges, start });
-    } finally {
-      for (const drive of started) await drive.stop();
-      await meta.stop();
-    }
-  });
-}
-
-function recordOf(id: number, ...chain: string[]): RangeRecord {
-  return {
-    id: rangeId(id),
-    keyspace: keyspaceId(1),
-    start: new Uint8Array(0),
-    end: undefined,
-    epoch: epoch(1),
-    version: indexVersion(1),
-    chain: chain.map((drive) => ({ drive: toDriveId(drive), state: 1 as MemberState })),
-  };
-}
-
-const identityIn = async (folder: string): Promise<Record<string, unknown>> =>
-  JSON.parse(await readFile(join(folder, 'drive.json'), 'utf8'));
 
 drives(
   'a new drive registers with its address and counts its lives in the folder',

@@ -77,6 +77,7 @@ class Run {
       meta: metaShapeOf(plan),
       keepsLog,
     });
+    this.#cluster.log.alarm = (what) => this.complain(what);
     this.#history = new HistoryRecorder(() => this.#cluster.world.nowMs);
     this.#keys = makeKeys(plan.valueKeys, plan.counterKeys);
     this.#injector = new Injector(this.#cluster, plan.faults);
