@@ -157,4 +157,15 @@ test('an own connection of the other drive is no answer: clients have to dial it
     assert.ok([...other.pool.wanted()].includes(a));
   }));
 
+test('a drive is accused of nothing while it is not known where it is', () =>
+  play(async (world, one) => {
+    const stranger = driveId('c');
+    one.pool.want(stranger);
+    await sleep(world, 3 * LEASE_MS);
+    assert.equal(namesOf(one), []);
+    one.pool.learn([addressOf(stranger)]);
+    await sleep(world, 3 * LEASE_MS);
+    assert.equal(namesOf(one), ['c'], 'nobody listens there');
+  }));
+
 test.run();

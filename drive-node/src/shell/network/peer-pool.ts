@@ -91,9 +91,11 @@ export class PeerPool implements PeerLinks {
     return this.#peers.get(drive)?.current;
   }
 
-  /** Drives that somebody here wants. */
+  /** Drives that somebody here wants, and of which it is known where they are. */
   *wanted(): Iterable<DriveId> {
-    for (const { drive, wants } of this.#peers.values()) if (wants > 0) yield drive;
+    for (const { drive, wants, address } of this.#peers.values()) {
+      if (wants > 0 && address !== undefined) yield drive;
+    }
   }
 
   /** The connection to a drive that was dialled here. */

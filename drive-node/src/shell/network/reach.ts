@@ -8,7 +8,8 @@
 //   when it leaves a question alone    for two thirds of the lease; the connection is closed then, so that its
 //                                      own one is used if there is any, and another one is dialled
 //
-// What it must not do is accuse others of a pause of its own: when its timer comes late it counts anew. An
+// A drive whose address nobody has told is not dialled, and not accused: a drive that comes back may want the neighbours of
+// ranges that are elsewhere by now. What it must not do either is accuse others of a pause of its own: when its timer comes late it counts anew. An
 // accused drive stays wanted here until it is reached, also when it has left every chain of this one: otherwise nobody
 // would know when it may come back. After a while it is given up, and asked anew if somebody else needs it.
 //
