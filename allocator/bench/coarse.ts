@@ -63,6 +63,8 @@ function sumOf(outcomes: readonly Outcome[], value: (outcome: Outcome) => number
 function rowOf(name: string, outcomes: readonly Outcome[]): Row {
   const lower = sumOf(outcomes, (outcome) => outcome.lower);
   const proved = outcomes.filter((outcome) => outcome.drives === outcome.lower).length;
+  const meanGap = (drivesOf: (outcome: Outcome) => number): string =>
+    percent(sumOf(outcomes, (outcome) => drivesOf(outcome) / outcome.lower - 1) / outcomes.length);
   const most = (value: (outcome: Outcome) => number): number =>
     outcomes.reduce((max, outcome) => Math.max(max, value(outcome)), 0);
   return {
@@ -70,8 +72,8 @@ function rowOf(name: string, outcomes: readonly Outcome[]): Row {
     instances: outcomes.length,
     drives: sumOf(outcomes, (outcome) => outcome.drives),
     bound: lower,
-    gap: percent(sumOf(outcomes, (outcome) => outcome.drives) / lower - 1),
-    constructedGap: percent(sumOf(outcomes, (outcome) => outcome.constructed) / lower - 1),
+    meanGap: meanGap((outcome) => outcome.drives),
+    constructedGap: meanGap((outcome) => outcome.constructed),
     optimal: proved,
     share: percent(proved / outcomes.length),
     worst: most((outcome) => outcome.drives - outcome.lower),
@@ -104,8 +106,8 @@ async function solveClasses(
     rows.push(rowOf(name, outcomes));
     process.stderr.write('.');
   }
-  process.stderr.write('\n');
   const { each: _, ...total } = rowOf('all', all);
+  process.stderr.write('\n');
   return [...rows, total];
 }
 

@@ -1,8 +1,9 @@
-// npm run bench:allocator [-- --short] [--only fine,ct] [--limit 10] [--per-class 2] [--out FILE]
+// npm run bench:allocator [-- --short] [--only fine,ct] [--limit 10] [--per-class 1] [--out FILE]
 //
 // Prints a table per section and writes all rows to a JSON file. Seeds are fixed; times are those of the machine it runs on.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { arch, cpus, platform, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchPaper, benchZones } from './cluster.ts';
@@ -16,7 +17,7 @@ const { values } = parseArgs({
     short: { type: 'boolean', default: false },
     only: { type: 'string' },
     limit: { type: 'string', default: '10' },
-    'per-class': { type: 'string', default: '2' },
+    'per-class': { type: 'string', default: '1' },
     out: { type: 'string', default: 'bench/results/allocator.json' },
   },
 });
@@ -39,16 +40,31 @@ const SECTIONS: Readonly<Record<string, [string, () => Row[] | Promise<Row[]>]>>
   ],
 };
 
+function machine(): object {
+  const [cpu] = cpus();
+  return {
+    node: process.version,
+    system: `${platform()} ${arch()}`,
+    processor: cpu?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+  };
+}
+
 const wanted = values.only?.split(',') ?? Object.keys(SECTIONS);
 const results: Record<string, Row[]> = {};
+const seconds: Record<string, number> = {};
 for (const name of wanted) {
   const section = SECTIONS[name];
   if (section === undefined)
     throw new Error(`unknown section ${name}; known: ${Object.keys(SECTIONS).join(', ')}`);
+  const startedMs = performance.now();
   const rows = await section[1]();
+  seconds[name] = Math.round((performance.now() - startedMs) / 1000);
   results[name] = rows;
   process.stdout.write(formatTable(section[0], rows));
   mkdirSync(dirname(values.out), { recursive: true });
-  writeFileSync(values.out, `${JSON.stringify({ isShort, results }, null, 1)}\n`);
+  const report = { at: new Date().toISOString(), machine: machine(), isShort, seconds, results };
+  writeFileSync(values.out, `${JSON.stringify(report, null, 1)}\n`);
 }
 process.stdout.write(`\nWritten to ${values.out}\n`);
