@@ -36,7 +36,7 @@ const SOLVER_ITEMS_MAX = 1200;
 /** With more patterns the solver only prepares, for seconds, in which nothing can stop it. */
 const COVERED_PATTERNS_MAX = 15_000;
 const RAISE_STEPS = 350_000_000;
-const COVER_STEPS = 150_000_000;
+const COVER_STEPS = 300_000_000;
 const LISTING_STEPS = 80_000_000;
 /** The short walk finds what is easy to find before the solver is asked for a better bound, the long one comes after it. */
 const SHORT_WALK_STEPS = 80_000_000;

@@ -7,8 +7,8 @@ import type { CoverModel, LinearSolver } from './solver.ts';
 
 /** An iteration of the simplex method goes through all rows; its price per row, in the steps of the other searches. */
 const STEPS_PER_ROW = 60;
-/** The same where ranges are not divided: most of the work is between the iterations then. */
-const WHOLE_STEPS_PER_ROW = 900;
+/** Where ranges are not divided most of the work is between the iterations, and goes with the number of patterns. */
+const WHOLE_STEPS_PER_COLUMN = 16;
 /** The least that a question of the solver costs: so that a stop is noticed also where it does not iterate. */
 const STEPS_PER_QUESTION = 2_000;
 
@@ -59,7 +59,9 @@ class HighsCover implements CoverModel {
   #run(budget: Budget): void {
     const { simplexInterrupt, mipInterrupt } = this.#highs.constants.callbackType;
     let counted = 0;
-    const price = this.#rows * (this.#isWhole ? WHOLE_STEPS_PER_ROW : STEPS_PER_ROW);
+    const price = this.#isWhole
+      ? this.#columns * WHOLE_STEPS_PER_COLUMN
+      : this.#rows * STEPS_PER_ROW;
     const ask = ({ data, interrupt }: InterruptEvent): undefined => {
       const iterations = data.simplex_iteration_count ?? Number(data.mip_total_lp_iterations ?? 0);
       const fresh = Math.max(0, iterations - counted);
