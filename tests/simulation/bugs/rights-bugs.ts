@@ -60,13 +60,6 @@ export const RIGHTS_BUGS: readonly Bug[] = [
       'const last = chain.find(({ state, drive }) => state !== MemberState.serving && facts.isAlive(drive));',
   },
   {
-    name: 'take-the-last-member-out',
-    what: 'members that are gone leave the chain although nobody is left who has every write',
-    file: CHAIN_PLAN,
-    find: 'const lost = remainsAlive ? serving.filter(isLost) : [];',
-    replace: 'const lost = serving.filter(isLost);',
-  },
-  {
     name: 'tell-gainers-before-losers',
     what: 'who gains a right is told before who loses it',
     file: ORDER,
