@@ -36,6 +36,7 @@ import type { HostingKeeper } from '../ranges/hosting-keeper.ts';
 import { NOTHING_KEPT } from '../ranges/kept-marks.ts';
 import type { RangeLocks } from '../ranges/range-locks.ts';
 import { Replica } from '../ranges/replica.ts';
+import { SessionTable } from '../ranges/sessions.ts';
 import type { Routes } from '../requests/routes.ts';
 import type { CopiedRecords } from './copied-records.ts';
 import { PageComparison } from './page-comparison.ts';
@@ -335,9 +336,12 @@ export class SyncTarget {
       // An install may have taken this drive out of the chain before its turn came.
       if (this.#copies.get(replica) !== copy) throw interrupted();
       this.#copies.delete(replica);
-      replica.sessions.merge(sessions, clock.nowMs());
+      // The neighbour's table is ahead by what is on its way here, and may be lost with the neighbour. What is appended
+      // here is on the device before the sessions are: they follow it in the log.
+      const known = SessionTable.upTo(sessions, replica.last);
+      replica.sessions.merge(known, clock.nowMs());
       const kept = { isComplete: true, keptMarks: NOTHING_KEPT };
-      const changes = { ...kept, baseSequence: base, sessions };
+      const changes = { ...kept, baseSequence: base, sessions: known };
       await keeper.put(replica, replica.record, changes);
       replica.isComplete = true;
       replica.keptMarks = NOTHING_KEPT;

@@ -169,6 +169,21 @@ export class SessionTable {
     this.merge(other.encode(), nowMs, true);
   }
 
+  /**
+   * What `encode` gave, without results of writes after `sequenceMax`: whoever takes it in does not have those
+   * writes yet, and remembers them when they come. Throws for foreign bytes.
+   */
+  static upTo(bytes: Uint8Array, sequenceMax: number): Uint8Array {
+    if (bytes.length === 0) return bytes;
+    const saved = unpackValue(bytes) as SavedSession[];
+    return packValue(
+      saved.map(([high, low, lowestOutstanding, results, ...opened]) => {
+        const known = results.filter(([, sequence]) => sequence <= sequenceMax);
+        return [high, low, lowestOutstanding, known, ...opened];
+      }),
+    );
+  }
+
   #restore(session: Session, number: number, fields: SavedResultFields): void {
     if (session.results.has(number) || number < session.lowestOutstanding) return;
     const [sequence, status, flags, version, valueTag, value] = fields;

@@ -11,7 +11,7 @@ export const COPY_BUGS: readonly Bug[] = [
     name: 'forget-the-session-on-a-move',
     what: 'a new member does not know which writes its range has seen',
     file: TARGET,
-    find: 'replica.sessions.merge(sessions, clock.nowMs());',
+    find: 'replica.sessions.merge(known, clock.nowMs());',
     replace: '',
   },
   {
