@@ -85,7 +85,7 @@ test(
     };
     assert.match(await refused(), /ENOENT/);
     writeFileSync(file, '{"format":"something"}');
-    assert.match(await refused(), /other.json:1:1: expected format "allocator-plan\/1"/);
+    assert.match(await refused(), /other.json:1:11: expected a plan of format "allocator-plan\/1"/);
     const foreign = await madePlan(stage, (id) => `other-${id}`);
     writeFileSync(file, JSON.stringify(foreign));
     assert.match(

@@ -19,6 +19,7 @@ import {
   type Epoch,
   type Frame,
   keyAfter,
+  MalformedFrameError,
   messages,
   type Sequence,
   Status,
@@ -141,6 +142,10 @@ export class SyncTarget {
     act(replica).catch((error: unknown) => {
       if (error instanceof InterruptedError) {
         connection.refuse(frame.requestId, Status.staleIndex, { message: error.message });
+        return;
+      }
+      if (error instanceof MalformedFrameError) {
+        connection.fail(error);
         return;
       }
       const { status, detail } = refusalFor(error);

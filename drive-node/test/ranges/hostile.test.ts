@@ -73,6 +73,30 @@ test(
   }),
 );
 
+test(
+  'a copy with broken bytes ends its connection, not the drive, and is made again',
+  deadline(40_000, async () => {
+    const broken = { pages: 0, ends: 0 };
+    const { meta } = await live(FROM, {
+      intercept: (_world, _connection, { opcode, payload }) => {
+        const isFilled = payload.length > 0;
+        if (isFilled && opcode === Opcode.copyPage && broken.pages < 3) {
+          broken.pages++;
+          // The length of the first key.
+          payload.writeUInt16LE(0xffff, 0);
+        } else if (isFilled && opcode === Opcode.copyFinished && broken.ends < 3) {
+          broken.ends++;
+          // A token that msgpack never uses.
+          payload[0] = 0xc1;
+        }
+        return false;
+      },
+    });
+    assert.equal(broken, { pages: 3, ends: 3 });
+    assert.ok(meta.moves > 0);
+  }),
+);
+
 /** What a member of a broken kind would do is what it does when the tail tells it this. */
 const MUTATIONS: Record<string, (asker: SimDrive, range: number) => number> = {
   'the pending value of a dirty key': ({ host }, range) =>
