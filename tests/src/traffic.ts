@@ -111,7 +111,7 @@ export class Traffic {
       owned.acknowledged = number;
       this.#writes++;
     } catch (error) {
-      this.#note(this.#failures, describe('put', error as KVError));
+      await this.#failed('put', error as KVError);
     }
   }
 
@@ -125,8 +125,18 @@ export class Traffic {
         this.#note(this.#violations, `${owned.key}: expected ${expected}, found ${found}`);
       }
     } catch (error) {
-      this.#note(this.#failures, describe('get', error as KVError));
+      await this.#failed('get', error as KVError);
     }
+  }
+
+  /**
+   * A closed client refuses at once: without a turn in between, workers of a test that has failed and closed it
+   * would keep every timer from running. Nothing can be done with it any more.
+   */
+  async #failed(what: string, error: KVError): Promise<void> {
+    this.#note(this.#failures, describe(what, error));
+    if (error.code === 'KV_CLOSED') this.#isRunning = false;
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   #note(list: string[], text: string): void {

@@ -3,7 +3,7 @@
 // The allocator finds the moves. Violations come first (two copies in one zone, a drive that is too full), in a
 // plan of their own. Else drives above the mean shed as few bytes as bring them down to it. Level in bytes and
 // level in work can be in each other's way; so several plans are made, some with a wider band for the one or
-// the other, and the best is taken, work counting more: who has the bytes matters only when they no longer fit.
+// the other, and the best is taken, work counting more once it is clearly uneven; a new drive shall have its share of both.
 // A plan that gains little for what it moves is no plan: a cluster near its level is left alone.
 
 import { type MoveReason, type Replan, replan } from '@piton/allocator';
@@ -37,6 +37,9 @@ const RANGES_FOR_CHOICE_MAX = 20_000;
 const GAIN_MIN = 0.02;
 /** And that for each whole of the bytes that it moves: a tenth of the bytes for a hundredth of gain. */
 const GAIN_PER_BYTES_MIN = 0.1;
+
+/** Work is measured over seconds: so much above the mean is no worse than level, and no reason to leave bytes uneven. */
+const WORK_NOISE = 0.1;
 
 export interface RebalanceMove {
   readonly range: RangeId;
@@ -164,10 +167,11 @@ function bestLevel(model: Model): Replan {
   let lowest = Number.POSITIVE_INFINITY;
   for (const bands of choices) {
     const plan = level(model, bands);
-    const { bytes, work } = spreadOf(model, plan.after);
+    const work = Math.max(0, spreadOf(model, plan.after).work - 1 - WORK_NOISE);
+    const bytes = unevenness(model, plan.after, 0);
     const displaced = displacedOf(model, plan.after, 1) + displacedOf(model, plan.after, 0) / 2;
     const moved = plan.bytesMoved / Math.max(1, total);
-    const cost = work - 1 + (bytes - 1) / 2 + displaced + moved / 4;
+    const cost = work + bytes / 2 + displaced + moved / 4;
     if (cost >= lowest) continue;
     best = plan;
     lowest = cost;
@@ -237,6 +241,11 @@ function loadsOf({ ranges, chains, figures, reads }: Model): number[][] {
 /** How full the drives are in one resource, 1 being the mean; all 1 when there is nothing. */
 function fills(model: Model, loads: Loads, r: 0 | 1): number[] {
   return model.means[r].map((mean, number) => (mean >= 1 ? (loads[r]?.[number] ?? 0) / mean : 1));
+}
+
+/** How far the drive that is furthest from its share is from it, above or below. */
+function unevenness(model: Model, loads: Loads, r: 0 | 1): number {
+  return Math.max(0, ...fills(model, loads, r).map((fill) => Math.abs(fill - 1)));
 }
 
 function spreadOf(model: Model, loads: Loads): Spread {
