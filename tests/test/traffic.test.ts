@@ -77,4 +77,22 @@ test(
   }),
 );
 
+test(
+  'traffic over a client that was closed stops, and lets timers run',
+  deadline(10_000, async () => {
+    const store = new PretendStore();
+    const traffic = new Traffic(store as unknown as KVClient, { keys: 16 });
+    await traffic.prepare();
+    traffic.start();
+    await traffic.progress(50);
+    const closed = async (): Promise<never> => {
+      throw Object.assign(new Error('closed'), { code: 'KV_CLOSED', outcome: 'not-applied' });
+    };
+    Object.assign(store, { get: closed, put: closed });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const { failures } = await traffic.stop();
+    assert.ok(failures.length > 0 && failures.every((text) => text.includes('KV_CLOSED')));
+  }),
+);
+
 test.run();

@@ -28,7 +28,7 @@ import { Readability, readabilityOf } from '../ranges/readable.ts';
 import type { Replica } from '../ranges/replica.ts';
 import type { Routes } from '../requests/routes.ts';
 import type { PeerLinks } from '../shell/host.ts';
-import { refusalFor } from './store-status.ts';
+import { refuseFor } from './store-status.ts';
 
 const FETCH_MS = 5_000;
 /** Keys that are being mended at once; reads of more fail for the moment. */
@@ -71,10 +71,7 @@ export class RecordMender {
         const answer = { count, tableBytes, committed };
         connection.answer(frame.requestId, messages.fetchRecordAnswer, answer, payload);
       },
-      (error: unknown) => {
-        const { status, detail } = refusalFor(error);
-        connection.refuse(frame.requestId, status, detail);
-      },
+      (error: unknown) => refuseFor(connection, frame.requestId, error),
     );
   }
 

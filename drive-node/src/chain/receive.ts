@@ -26,7 +26,7 @@ import type { Committer } from './commit.ts';
 import { findPast } from './history.ts';
 import { isKind, recordOf } from './received-record.ts';
 import type { Resumer } from './resume.ts';
-import { refusalFor } from './store-status.ts';
+import { refusalFor, refuseFor } from './store-status.ts';
 
 const RETRY_MS = 20;
 const CATCH_UP_BYTES_MAX = limits.PAYLOAD_BYTES_MAX / 2;
@@ -98,10 +98,9 @@ export class Receiver {
       return;
     }
     this.#boundReads(replica, request);
-    this.#answerState(connection, frame.requestId, replica, request).catch((error: unknown) => {
-      const { status, detail } = refusalFor(error);
-      connection.refuse(frame.requestId, status, detail);
-    });
+    this.#answerState(connection, frame.requestId, replica, request).catch((error: unknown) =>
+      refuseFor(connection, frame.requestId, error),
+    );
   }
 
   /**

@@ -1,6 +1,6 @@
-// How a failure of the store is told to whoever asked.
+// How a failure is told to whoever asked.
 
-import { type Detail, Status } from '@piton/protocol';
+import { type Connection, type Detail, MalformedFrameError, Status } from '@piton/protocol';
 import { StoreError } from '../engine/store.ts';
 
 export interface Refusal {
@@ -25,4 +25,17 @@ export function refusalFor(error: unknown): Refusal {
     default:
       return { status: Status.storeFailed, detail: { message: error.message } };
   }
+}
+
+/**
+ * Ends a request that was not answered within the turn in which it came. A failure of the store is told; what the
+ * peer sent and nobody can read ends its connection, as it would have done within the turn. Rethrows all else.
+ */
+export function refuseFor(connection: Connection, requestId: number, error: unknown): void {
+  if (error instanceof MalformedFrameError) {
+    connection.fail(error);
+    return;
+  }
+  const { status, detail } = refusalFor(error);
+  connection.refuse(requestId, status, detail);
 }

@@ -19,12 +19,11 @@ import {
   type Epoch,
   type Frame,
   keyAfter,
-  MalformedFrameError,
   messages,
   type Sequence,
   Status,
 } from '@piton/protocol';
-import { refusalFor } from '../chain/store-status.ts';
+import { refuseFor } from '../chain/store-status.ts';
 import {
   type LogPosition,
   type LogRecord,
@@ -144,12 +143,7 @@ export class SyncTarget {
         connection.refuse(frame.requestId, Status.staleIndex, { message: error.message });
         return;
       }
-      if (error instanceof MalformedFrameError) {
-        connection.fail(error);
-        return;
-      }
-      const { status, detail } = refusalFor(error);
-      connection.refuse(frame.requestId, status, detail);
+      refuseFor(connection, frame.requestId, error);
     });
   }
 

@@ -19,7 +19,7 @@ import {
 } from '@piton/protocol';
 import type { Appender } from '../chain/append.ts';
 import { HEAD_LIMITS } from '../chain/head.ts';
-import { type Refusal, refusalFor } from '../chain/store-status.ts';
+import { type Refusal, refuseFor } from '../chain/store-status.ts';
 import { type LogRecord, RecordKind } from '../engine/store.ts';
 import type { Replica } from '../ranges/replica.ts';
 import type { Session } from '../ranges/sessions.ts';
@@ -61,8 +61,7 @@ export class OutcomeHandler {
     try {
       this.#resolve(replica, request, connection, frame.requestId);
     } catch (error) {
-      const { status, detail } = refusalFor(error);
-      connection.refuse(frame.requestId, status, detail);
+      refuseFor(connection, frame.requestId, error);
     }
   }
 

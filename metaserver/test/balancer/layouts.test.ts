@@ -35,15 +35,17 @@ interface Shape {
   readonly drives: number;
   readonly ranges: number;
   readonly replicas: number;
+  /** The last drives, which have just joined. */
+  readonly empty?: number;
   /** Size and use of a range, by whether its head is the first drive. */
   readonly of: (isFirst: boolean) => { readonly bytes: number; readonly reads: number };
 }
 
-function layout({ drives, ranges, replicas, of }: Shape, seed: number): Model {
+function layout({ drives, ranges, replicas, of, empty = 0 }: Shape, seed: number): Model {
   const roll = dice(seed);
   const figures = Array.from({ length: drives }, (_, d) => figuresOf(`d${d + 1}`));
   const chains = Array.from({ length: ranges }, () => {
-    const rest = figures.map(({ id }) => id);
+    const rest = figures.slice(0, drives - empty).map(({ id }) => id);
     return Array.from({ length: replicas }, () => rest.splice(roll(rest.length), 1)[0] as DriveId);
   });
   const loads = chains.map(([head]) => of(head === 'd1'));
@@ -83,6 +85,16 @@ test('hot ranges with three copies are spread as well', () => {
   const of = (isFirst: boolean) => ({ bytes: MB, reads: isFirst ? 2_000 : 100 });
   const [first] = worst({ drives: 6, ranges: 64, replicas: 3, of }, 'work');
   assert.ok((first?.value ?? 9) < 1.2, JSON.stringify(first));
+});
+
+test('a drive that joins gets its share of the bytes, though what is measured of the work is noisy', () => {
+  const roll = dice(7);
+  const of = () => ({ bytes: MB, reads: 80 + roll(40) });
+  for (let seed = 0; seed < 50; seed++) {
+    const { drives } = planFor(layout({ drives: 6, ranges: 40, replicas: 3, of, empty: 1 }, seed));
+    const fill = drives.at(-1)?.byteFillAfter ?? 0;
+    assert.ok(fill >= 0.85, `layout ${seed}: the new drive has ${fill} of its share`);
+  }
 });
 
 test.run();

@@ -17,12 +17,12 @@ import {
   Opcode,
 } from '@piton/protocol';
 import type { Carrier, Operation } from '../operations/operation.ts';
-import { ReadShare } from '../routing/read-share.ts';
 import { Credit } from './credit.ts';
 import { Dialer, type DialerOwner } from './dialer.ts';
 import { Fifo } from './fifo.ts';
 import { FrameHold } from './frame-hold.ts';
 import { LinkHealth } from './link-health.ts';
+import { ReadShare } from './read-share.ts';
 import { Session } from './session.ts';
 
 const { FRAME_BYTES_TARGET, OPERATIONS_PER_FRAME_MAX } = limits;

@@ -3,10 +3,10 @@
 import type { Random } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ReadShare } from '../../src/routing/read-share.ts';
 import { Readers, spreadOf } from '../../src/routing/readers.ts';
 import type { Route } from '../../src/routing/route.ts';
 import { LinkHealth } from '../../src/transport/link-health.ts';
+import { ReadShare } from '../../src/transport/read-share.ts';
 
 const test = suite('choosing a reader');
 const KEYS: readonly Uint8Array[] = Array.from({ length: 3_000 }, (_, n) => Buffer.from(`k${n}`));

@@ -175,6 +175,25 @@ test(
 );
 
 test(
+  'scan: a pause that outlasts the time says what it was for',
+  withCluster({}, async (cluster) => {
+    const client = await fill(cluster);
+    const [drive] = cluster.drives;
+    if (drive === undefined) return;
+    drive.refuseScan = () => {
+      // The process does nothing else until the time is up.
+      setTimeout(() => {
+        const until = performance.now() + 250;
+        while (performance.now() < until);
+      }, 10);
+      return { status: Status.rangeUnavailable, detail: { retryAfterMs: 40 } };
+    };
+    const error = await errorOf(keysOf(client.scan({}, { timeoutMs: 150 })));
+    assert.is(error['code'], 'KV_RANGE_UNAVAILABLE');
+  }),
+);
+
+test(
   'scan: goes on from its last key when the connection ends in the middle',
   withCluster({ drives: 3, cuts: CUTS }, async (cluster) => {
     const client = await fill(cluster);

@@ -33,8 +33,6 @@ interface Place {
 const PORT_TRIES_MAX = 60;
 const PORT_PAUSE_MS = 1_000;
 const PORT_TAKEN = 'is in use';
-/** Of what a program wrote before it ended by itself: enough for the error and where it was thrown. */
-const LINES_TOLD = 20;
 
 /** One drive's id for each number from 1, as `startCluster` names them. */
 const driveName = (number: number): string => `drive-${number}`;
@@ -75,9 +73,7 @@ export class ChaosCluster implements AsyncDisposable {
         startMs: 180_000,
         onExit: ({ name, code, signal, lastLines }) => {
           if (lastLines.some((line) => line.includes(PORT_TAKEN))) return;
-          options.onExit(
-            `${name} ended (${signal ?? code}): ${lastLines.slice(-LINES_TOLD).join(' | ')}`,
-          );
+          options.onExit(`${name} ended (${signal ?? code}): ${lastLines.join(' | ')}`);
         },
         detours: {
           drive: (id) => {

@@ -48,6 +48,15 @@ class Scene {
     assert.is(await reader.get('key', { timeoutMs: 2_000 }), value, 'it was seen');
   }
 
+  /** A cluster whose head has shown, through the tail, what it does not keep, and which is dead now. */
+  async seenByTheDead(): Promise<[head: SimDrive, tail: SimDrive]> {
+    await this.cluster.start();
+    const [head, tail] = await this.members();
+    await this.writeSeenOnly(head, 'seen');
+    head.crash(false);
+    return [head, tail];
+  }
+
   async untilState(drive: SimDrive, state: string | undefined): Promise<void> {
     const is = async (): Promise<boolean> =>
       (await this.chain()).find((member) => member.drive === drive.name)?.state === state;
@@ -73,10 +82,7 @@ test(
     const scene = new Scene();
     const { cluster } = scene;
     await scene.play(async () => {
-      await cluster.start();
-      const [head, tail] = await scene.members();
-      await scene.writeSeenOnly(head, 'seen');
-      head.crash(false);
+      const [head, tail] = await scene.seenByTheDead();
       tail.crash(false);
       await cluster.sleep(8_000);
       head.start();
@@ -94,10 +100,7 @@ test(
     const scene = new Scene();
     const { cluster } = scene;
     await scene.play(async () => {
-      await cluster.start();
-      const [head, tail] = await scene.members();
-      await scene.writeSeenOnly(head, 'seen');
-      head.crash(false);
+      const [head, tail] = await scene.seenByTheDead();
       tail.crash(false);
       await cluster.sleep(8_000);
       tail.start();
@@ -115,10 +118,7 @@ test(
     const scene = new Scene();
     const { cluster } = scene;
     await scene.play(async () => {
-      await cluster.start();
-      const [head, tail] = await scene.members();
-      await scene.writeSeenOnly(head, 'seen');
-      head.crash(false);
+      const [head, tail] = await scene.seenByTheDead();
       cluster.lose(tail.name);
       await cluster.sleep(8_000);
       head.start();

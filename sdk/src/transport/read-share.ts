@@ -1,7 +1,7 @@
 // What one member was given to read: in this turn, and lately.
 //
 // Lately: a count that halves every second, so that an old preference is forgotten and a member that
-// comes back is not flooded with what it has missed. Kept by readers.ts, one for each drive.
+// comes back is not flooded with what it has missed. Kept by routing/readers.ts, one for each drive.
 
 const HALF_LIFE_MS = 1_000;
 /** Below this the count is not brought up to date: it changes by less than a tenth. */
