@@ -1,4 +1,5 @@
-// npm run bench:allocator [-- --short] [--only fine,ct] [--limit 10] [--per-class 1] [--out FILE]
+// npm run bench:allocator [-- --short] [--only fine,ct] [--limit 10] [--out FILE]
+//   of the packing literature only: [--per-class 1] [--classes 9,10 | P1,TF] [--sizes 60,120] [--resume]
 //
 // Prints a table per section and writes all rows to a JSON file. Seeds are fixed; times are those of the machine it runs on.
 
@@ -6,11 +7,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { benchPaper, benchZones } from './cluster.ts';
-import { benchCapraraToth, benchMommessin } from './coarse.ts';
+import { benchBaselines, benchPaper } from './baselines.ts';
+import { benchCapraraToth, benchMommessin, type CoarseRun } from './coarse.ts';
 import { benchDrift } from './drift.ts';
 import { benchFine, benchPerfect } from './fine.ts';
+import { Journal } from './journal.ts';
 import { formatTable, type Row } from './table.ts';
+import { benchZones } from './zones.ts';
 
 const { values } = parseArgs({
   options: {
@@ -18,11 +21,26 @@ const { values } = parseArgs({
     only: { type: 'string' },
     limit: { type: 'string', default: '10' },
     'per-class': { type: 'string', default: '1' },
+    classes: { type: 'string' },
+    sizes: { type: 'string' },
+    resume: { type: 'boolean', default: false },
     out: { type: 'string', default: 'bench/results/allocator.json' },
   },
 });
 const isShort = values.short === true;
-const limitMs = Number(values.limit) * 1000;
+
+/** One journal for each section: a second one in the same run must not begin by deleting the first one's. */
+function coarseRun(section: string): CoarseRun {
+  const path = values.out.replace(/(\.json)?$/, `-${section}.ndjson`);
+  return {
+    isShort,
+    limitMs: Number(values.limit) * 1000,
+    journal: new Journal(path, values.resume),
+    perClass: Number(values['per-class']),
+    classes: values.classes?.split(','),
+    sizes: values.sizes?.split(',').map(Number),
+  };
+}
 
 const SECTIONS: Readonly<Record<string, [string, () => Row[] | Promise<Row[]>]>> = {
   fine: ['Fine ranges, zipf 0.99, whole command from CSV to plan', () => benchFine(isShort)],
@@ -31,12 +49,16 @@ const SECTIONS: Readonly<Record<string, [string, () => Row[] | Promise<Row[]>]>>
     "The source paper's setting, its method re-implemented from the slides",
     () => benchPaper(isShort),
   ],
+  baselines: [
+    'A million ranges: the allocator, the method of the paper, first fit decreasing, contiguous next fit, hashing',
+    () => benchBaselines(isShort),
+  ],
   drift: ['Drift: bytes moved', () => benchDrift(isShort)],
   zones: ['Three replicas over uneven zones', () => benchZones(isShort)],
-  ct: ['Caprara and Toth, regenerated', () => benchCapraraToth(isShort, limitMs)],
+  ct: ['Caprara and Toth, regenerated', () => benchCapraraToth(coarseRun('ct'))],
   mommessin: [
     'Mommessin and others, regenerated, two and three resources',
-    () => benchMommessin(isShort, limitMs, Number(values['per-class'])),
+    () => benchMommessin(coarseRun('mommessin')),
   ],
 };
 

@@ -60,7 +60,6 @@ function tripletRows(random: Random, triplets: number, d: number, isFlat: boolea
       const a = isFlat ? random.between(38, 49) : random.between(25, 50);
       const b = isFlat ? random.between(25, Math.floor((100 - a) / 2)) : random.between(25, 50);
       const parts = [a, b, 100 - a - b];
-      random.shuffle(parts);
       for (const [k, row] of three.entries()) row.push(parts[k]!);
     }
     rows.push(...three);
