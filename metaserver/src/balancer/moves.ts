@@ -57,6 +57,8 @@ export class Moves {
 
   /** Why a range is not to be tried now: it is in another operation's hands, or has just failed. */
   obstacleOf(range: RangeId): string | undefined {
+    const entry = this.#parts.state.ranges.get(range);
+    if (entry !== undefined && entry.published === undefined) return `range ${range} is being made`;
     const holder = this.#parts.operations.holderOf(range);
     if (holder !== undefined) return `operation ${holder} has range ${range} in hand`;
     const failure = this.#failures.get(range);

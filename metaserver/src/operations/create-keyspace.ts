@@ -16,7 +16,13 @@ import {
   type RangeRecord,
 } from '@piton/protocol';
 import type { PlannedRange } from '../placement/plan-keyspace.ts';
-import { KeyspaceState, type RangeEntry } from '../state/entries.ts';
+import {
+  type DriveEntry,
+  drainStateOf,
+  KeyspaceState,
+  type RangeEntry,
+  takesRanges,
+} from '../state/entries.ts';
 import { DriveGoneError, DriveRefusedError } from './commands.ts';
 import {
   CommandMode,
@@ -64,18 +70,43 @@ export class CreateKeyspace implements OperationKind {
     }
     const isWritten = rangesOf(context, keyspace).length;
     for (let from = isWritten; from < plan.length; from += BATCH) {
-      await context.services.state.change((draft) => {
-        for (const { start, end, chain } of plan.slice(from, from + BATCH)) {
-          const ids = { id: draft.takeRangeId(), keyspace };
-          const record = { ...ids, start, end, epoch: epoch(1), version: draft.version(), chain };
-          draft.putRange({ record, published: undefined });
-        }
-      });
+      const batch = plan.slice(from, from + BATCH);
+      const closed = await writeBatch(context, keyspace, batch);
+      if (closed === undefined) continue;
+      const { id } = closed;
+      await giveUp(
+        context,
+        `drive ${id} is ${drainStateOf(closed)} since it was planned; try again`,
+      );
+      return;
     }
     await context.save('installing', `installing ${plan.length} ranges`, () => {});
     this.#plans.delete(keyspace);
     await context.fault('createKeyspace.planned');
   }
+}
+
+/** Writes nothing, and returns the drive, when one takes no ranges any more: within the commit that would name it. */
+async function writeBatch(
+  context: OperationContext,
+  keyspace: KeyspaceId,
+  batch: readonly PlannedRange[],
+): Promise<DriveEntry | undefined> {
+  const { state } = context.services;
+  let closed: DriveEntry | undefined;
+  await state.change((draft) => {
+    for (const { drive } of batch.flatMap(({ chain }) => chain)) {
+      const entry = state.drives.get(drive);
+      if (entry !== undefined && !takesRanges(entry)) closed = entry;
+    }
+    if (closed !== undefined) return;
+    for (const { start, end, chain } of batch) {
+      const ids = { id: draft.takeRangeId(), keyspace };
+      const record = { ...ids, start, end, epoch: epoch(1), version: draft.version(), chain };
+      draft.putRange({ record, published: undefined });
+    }
+  });
+  return closed;
 }
 
 function rangesOf(context: OperationContext, keyspace: KeyspaceId): RangeEntry[] {

@@ -26,6 +26,7 @@ import {
 } from '@piton/protocol';
 import { isAside, ordered, servingIn } from '../failover/chain-plan.ts';
 import type { Draft } from '../state/draft.ts';
+import { drainStateOf, takesRanges } from '../state/entries.ts';
 import { DriveGoneError, DriveRefusedError } from './commands.ts';
 import {
   CancelledError,
@@ -176,12 +177,13 @@ async function persistExtension(context: OperationContext, to: DriveId): Promise
   const { range } = payloadOf(context);
   await untilSettled(context, range);
   checkExtension(context, to);
-  await context.save('extending', `telling the chain of range ${range} about ${to}`, (draft) =>
+  await context.save('extending', `telling the chain of range ${range} about ${to}`, (draft) => {
+    checkTarget(context, to);
     putNext(context, draft, (chain) => {
       const others = chain.filter(({ drive }) => drive !== to);
       return ordered([...others, { drive: to, state: MemberState.syncing }]);
-    }),
-  );
+    });
+  });
   await fault(context, 'persisted');
 }
 
@@ -199,6 +201,16 @@ function checkExtension(context: OperationContext, to: DriveId): void {
   if (record.chain.some(({ state }) => state === MemberState.syncing)) {
     throw new OperationFailedError(`range ${range} is being copied already`);
   }
+}
+
+/**
+ * A drain may have begun since the operation was accepted, and may end at any time: within the commit
+ * that names the drive, or the drained drive would get a copy. One that returns is named already.
+ */
+function checkTarget(context: OperationContext, to: DriveId): void {
+  const target = context.services.state.drives.get(to);
+  if (payloadOf(context).isReturn === true || target === undefined || takesRanges(target)) return;
+  throw new OperationFailedError(`drive ${to} is ${drainStateOf(target)}: it takes no ranges`);
 }
 
 async function extend(context: OperationContext): Promise<void> {

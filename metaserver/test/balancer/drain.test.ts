@@ -206,6 +206,83 @@ test(
   }),
 );
 
+/** The next operation that comes to this point stands still there, until it is let go. */
+class Hold {
+  readonly #point: FaultPoint;
+  #isArmed = false;
+  #arrive: () => void = () => {};
+  #go: () => void = () => {};
+
+  constructor(point: FaultPoint) {
+    this.#point = point;
+  }
+
+  /** Resolves when it stands there. */
+  next(): Promise<void> {
+    this.#isArmed = true;
+    return new Promise((resolve) => {
+      this.#arrive = resolve;
+    });
+  }
+
+  readonly faultPoint = (at: FaultPoint): void | Promise<void> => {
+    if (at !== this.#point || !this.#isArmed) return;
+    this.#isArmed = false;
+    this.#arrive();
+    return new Promise((resolve) => {
+      this.#go = resolve;
+    });
+  };
+
+  go(): void {
+    this.#go();
+  }
+}
+
+test(
+  'a move that was accepted before its target was drained brings it nothing',
+  deadline(20_000, async () => {
+    const hold = new Hold('move.accepted');
+    await withCluster(3, { replicas: 1, faultPoint: hold.faultPoint }, async (cluster) => {
+      const { client } = cluster;
+      const [record] = (await allRecords(client)) as [RangeRecord];
+      const source = record.chain[0]?.drive as DriveId;
+      const target = cluster.drives.find(({ id }) => id !== source)?.id as DriveId;
+      const isHeld = hold.next();
+      const move = await client.move(record.keyspace, record.start, source, target);
+      await isHeld;
+      const drain = await client.ended(await client.drain(target));
+      assert.is(drain.state, 'done', drain.message);
+      hold.go();
+      const ended = await client.ended(move);
+      assert.is(ended.state, 'failed');
+      assert.match(ended.message, `drive ${target} is drained: it takes no ranges`);
+      assert.equal((await allRecords(client))[0]?.chain, record.chain);
+    });
+  }),
+);
+
+test(
+  'a keyspace that was planned before one of its drives was drained is not made',
+  deadline(20_000, async () => {
+    const hold = new Hold('createKeyspace.accepted');
+    const { faultPoint } = hold;
+    await withCluster(3, { ...HASH, replicas: 1, faultPoint }, async (cluster) => {
+      const { client } = cluster;
+      await allRecords(client);
+      const isHeld = hold.next();
+      const made = client.create('more', Partitioning.hash, 2);
+      await isHeld;
+      const drain = await client.ended(await client.drain('d2'));
+      assert.is(drain.state, 'done', drain.message);
+      hold.go();
+      const { message } = await refusal(made);
+      assert.match(message, 'drive d2 is drained since it was planned; try again');
+      assert.is(await drainOf(client, 'd2'), 'drained');
+    });
+  }),
+);
+
 const POINTS: readonly FaultPoint[] = [
   'drain.accepted',
   'drain.moveBegun',
