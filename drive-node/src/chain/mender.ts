@@ -129,7 +129,7 @@ export class RecordMender {
     if (entry !== undefined && entry.version > committed) return false;
     // A live write may have brought a record of the key meanwhile. Told in the very turn of the look.
     if (await this.#parts.store.isReadable(replica.namespace, key)) return true;
-    if (replica.pending.findNewest(key) !== undefined) return false;
+    if (replica.pending.findChange(key) !== undefined) return false;
     const end = this.#parts.records.tryAppend(replica, recordOf(replica, key, entry, committed));
     if (end === undefined) return false;
     await this.#parts.records.written(end);

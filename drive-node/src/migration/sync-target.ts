@@ -360,9 +360,12 @@ function recordFor({ replica }: Copy, kind: RecordKind, fields: CopiedFields): L
   };
 }
 
-/** Whether a live write of the key came that is not visible, or that took the key away. */
+/**
+ * Whether a live write of the key came that is not visible, or that took the key away. One that was refused
+ * names the key too, and changes nothing.
+ */
 function isOvertaken({ replica, deleted }: Copy, { key, sequence }: LogRecord): boolean {
-  if (replica.pending.findNewest(key) !== undefined) return true;
+  if (replica.pending.findChange(key) !== undefined) return true;
   if (deleted.size === 0) return false;
   const deletedAt = deleted.get(Buffer.from(key).toString('latin1'));
   return deletedAt !== undefined && deletedAt > sequence;

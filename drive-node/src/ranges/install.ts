@@ -65,10 +65,13 @@ export class Installer {
   /** Puts a fresh copy in the place of one that starts over. When `isDropped` the old data is forgotten. */
   replace(old: Replica, fresh: Replica, isDropped: boolean): void {
     const { committer, routes, store } = this.#parts;
+    const { namespace, record } = old;
     committer.forget(old);
     routes.add(fresh);
-    if (!isDropped) return;
-    store.dropInterval(old.namespace, old.record.start, old.record.end).catch(() => {});
+    // Whoever waits for it, or for a cold read of one of its keys, still knows it: it is nobody any more.
+    this.#releaseWaiters(old);
+    old.become({ ...record, chain: [] });
+    if (isDropped) store.dropInterval(namespace, record.start, record.end).catch(() => {});
   }
 
   /** For a caller that holds the lock of the range. */
