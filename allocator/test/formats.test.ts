@@ -111,6 +111,14 @@ test('drives: capacities round down, states and domains are read, faults name th
   assert.match(refusal(() => parseDrives('{}', 'x')).message, /drives or types/);
 });
 
+test('drives: the field at fault is named with its place, the one that is only missing after it', () => {
+  const both = '{"drives":[{"id":"d1",\n"bytes":"x"}]}';
+  const error = refusal(() => parseDrives(both, 'd.json'));
+  assert.equal(error.place, { file: 'd.json', line: 2, column: 9 });
+  assert.match(error.message, /expected bytes above 0.* got "x"/);
+  assert.match(refusal(() => parseDrives(both.replace('"x"', '1'), 'd')).message, /bandwidth_bps/);
+});
+
 test('vbp: an instance survives writing and reading; a fault has its line', () => {
   const made = parseVbp(formatVbp([10, 20], [Float64Array.of(1, 2), Float64Array.of(3, 4)]), 'x');
   assert.is(made.ranges.count, 2);

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync, writeSync } from 'node:fs';
-import { InputError } from '../model/errors.ts';
+import { InputError, UsageError } from '../model/errors.ts';
 
 export interface Context {
   readonly words: readonly string[];
@@ -42,9 +42,15 @@ export function readText(path: string): string {
   return Buffer.from(readBytes(path)).toString('utf8');
 }
 
+/** A place that cannot be written to is a wrong argument, not a fault of the program. */
 export function writeText(path: string, text: string): void {
-  if (path === '-') print(text);
-  else writeFileSync(path, text);
+  try {
+    if (path === '-') print(text);
+    else writeFileSync(path, text);
+  } catch (error) {
+    const [reason] = (error as Error).message.split(',');
+    throw new UsageError(`cannot write ${path}: ${reason}`);
+  }
 }
 
 export function sha256(data: Uint8Array): string {

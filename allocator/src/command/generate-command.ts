@@ -3,9 +3,10 @@
 import { formatVbp } from '../formats/vbp.ts';
 import { capraraToth, type Instance, mommessin } from '../generate/literature.ts';
 import * as workloads from '../generate/workloads.ts';
+import { PAPER_DRIVE } from '../model/drives.ts';
 import { UsageError } from '../model/errors.ts';
 import { parseBytes } from '../model/units.ts';
-import { type Context, print, writeText } from './context.ts';
+import { type Context, complain, print, writeText } from './context.ts';
 import { parseWords, shareOf, textOf, type Values, wholeNumber } from './options.ts';
 
 const GENERATE_OPTIONS = {
@@ -66,6 +67,18 @@ function instance(kind: string, values: Values, seed: number): Instance {
   }
 }
 
+/** Few ranges of at most a small share of a drive cannot fill many drives: said, so that nobody wonders at the plan. */
+function warnIfFewer(made: workloads.Workload, values: Values): void {
+  const wanted = wholeNumber(values, 'target-drives', 1) ?? 100;
+  const bytes = made.bytes.reduce((sum, value) => sum + value, 0) / PAPER_DRIVE.capacity[0]!;
+  const traffic = made.readBps.reduce((sum, value, i) => sum + value + made.writeBps[i]!, 0);
+  const drives = Math.max(bytes, traffic / PAPER_DRIVE.capacity[1]!);
+  if (drives > wanted * 0.75) return;
+  complain(
+    `piton-allocate: these ranges need about ${Math.ceil(drives)} drives, not ${wanted}: give more --ranges or a larger --cap\n`,
+  );
+}
+
 export function runGenerate(context: Context): number {
   const { values, paths } = parseWords(context.words, GENERATE_OPTIONS, ['KIND']);
   const kind = paths[0]!;
@@ -79,6 +92,7 @@ export function runGenerate(context: Context): number {
   const made = workload(kind, values, seed);
   if (made === undefined)
     throw new UsageError(`generate: unknown kind ${kind}; see generate --help`);
+  if (kind !== 'drift') warnIfFewer(made, values);
   if (output === '-') for (const part of workloads.workloadCsv(made)) print(part);
   else writeText(output, [...workloads.workloadCsv(made)].join(''));
   return 0;

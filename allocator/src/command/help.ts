@@ -51,7 +51,8 @@ ${PLAN_FLAGS}
   --solver highs|none  linear solver for proofs and covers of coarse instances (default highs where it pays)
   -o, --output FILE    the plan as JSON
   --index FILE         index entries as CSV: start,drives
-  --plot FILE          picture, .svg or .html
+  --plot FILE          picture, .svg or .html: drives against their capacity, the key space by drive, the trade-off
+                       (for single copies, as with --pareto)
   --json               the plan as JSON on standard output
   --quiet              no summary
 

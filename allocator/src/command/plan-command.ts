@@ -113,8 +113,9 @@ export async function runPlan(context: Context): Promise<number> {
   };
   const given = readInputs(values, paths[0]!);
   const { headroom, replicas, reads } = given;
-  const wantsCurve = values['pareto'] === true;
-  if (wantsCurve && replicas > 1) throw new UsageError('--pareto: only for single copies');
+  const isPareto = values['pareto'] === true;
+  if (isPareto && replicas > 1) throw new UsageError('--pareto: only for single copies');
+  const wantsCurve = isPareto || (plotPath !== undefined && replicas === 1);
   const isSplitting = values['split'] === true;
   const { input, cuts } = isSplitting
     ? splitOversized(given, { headroom, replicas, reads })

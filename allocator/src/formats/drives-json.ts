@@ -36,11 +36,14 @@ class Entry {
 
   quantity(field: string): number {
     const value = this.fields[field];
-    const parse = field.endsWith('_bps') ? parseRate : parseBytes;
+    const isRate = field.endsWith('_bps');
+    const parse = isRate ? parseRate : parseBytes;
     const isWritten = typeof value === 'number' || typeof value === 'string';
     const parsed = isWritten ? parse(plain(value), 'down') : undefined;
     if (parsed === undefined || parsed <= 0) {
-      this.refuse(field, expectedButGot(`${field} above 0 with a unit`, shown(value)));
+      const example = isRate ? '60MB/s' : '4TB';
+      const wanted = `${field} above 0, as a number or with a unit such as ${example}`;
+      this.refuse(field, expectedButGot(wanted, shown(value)));
     }
     return parsed;
   }
@@ -71,6 +74,8 @@ function plain(value: string | number): string {
 
 function resourcesOf(entry: Entry): string[] {
   const has = (name: string): boolean => entry.fields[name] !== undefined;
+  // The fault that is written down comes before the field that is missing.
+  entry.quantity('bytes');
   if (has('bandwidth_bps')) return ['bytes', 'bandwidth_bps'];
   if (has('read_bps') && has('write_bps')) return ['bytes', 'read_bps', 'write_bps'];
   return entry.refuse('', 'expected bandwidth_bps, or read_bps and write_bps');
