@@ -14,7 +14,7 @@ import { allTypes } from './messages/all-types.ts';
 const test = suite('compatibility');
 
 const PINNED: Record<number, string> = {
-  1: '5b79f334cdeabd63',
+  1: '4945e2e3c357664a',
 };
 
 function description(): string {

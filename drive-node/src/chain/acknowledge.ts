@@ -1,23 +1,33 @@
-// The way back up the chain: cumulative acknowledgements, one frame per predecessor and group.
+// The way back up the chain: cumulative acknowledgements, one frame per predecessor and group. Each says, too, how
+// much room there is (room.ts).
 
 import type { Acknowledgement, DriveId, Sequence } from '@piton/protocol';
 import { messages } from '@piton/protocol';
 import type { Replica } from '../ranges/replica.ts';
 import type { PeerLinks } from '../shell/host.ts';
+import type { Room } from './room.ts';
 
 const RANGES_PER_FRAME_MAX = 4_096;
 
 export class Acknowledger {
   readonly #peers: PeerLinks;
+  readonly #room: Room;
   readonly #waiting: Set<Replica> = new Set();
 
-  constructor(peers: PeerLinks) {
+  constructor(peers: PeerLinks, room: Room) {
     this.#peers = peers;
+    this.#room = room;
   }
 
   /** The predecessor learns how far this replica has come, with the next flush. */
   schedule(replica: Replica): void {
     if (replica.role.predecessor !== undefined) this.#waiting.add(replica);
+  }
+
+  /** Every predecessor hears of it when there is much less room, or much more. */
+  tellRoom(replicas: Iterable<Replica>): void {
+    if (!this.#room.takeChange()) return;
+    for (const replica of replicas) this.schedule(replica);
   }
 
   flush(): void {
@@ -31,6 +41,7 @@ export class Acknowledger {
         range: replica.id,
         epoch: replica.record.epoch,
         sequence: replica.committed as Sequence,
+        room: this.#room.behindPredecessorOf(replica),
       });
       byDrive.set(predecessor, list);
     }

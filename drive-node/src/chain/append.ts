@@ -4,12 +4,26 @@
 // them ever knows a write that the one before does not.
 
 import type { Clock } from '@piton/protocol';
-import { type Appended, type LogRecord, type Store, StoreError } from '../engine/store.ts';
-import type { Replica } from '../ranges/replica.ts';
+import {
+  type Appended,
+  type LogRecord,
+  RecordKind,
+  type Store,
+  StoreError,
+} from '../engine/store.ts';
+import type { Lack, Replica } from '../ranges/replica.ts';
 import type { WriteResult } from '../ranges/sessions.ts';
 import { bucketOf, resultOf, type Waiter, type Write } from '../ranges/write.ts';
 import type { Committer } from './commit.ts';
 import type { Forwarder } from './forward.ts';
+
+/** More than any record takes in the log beside key and value. */
+const RECORD_BYTES = 256;
+
+const roomFor = ({ key, value }: LogRecord): number => key.length + value.length + RECORD_BYTES;
+
+/** Told with the heartbeats: the chain may go on without this drive. */
+const lackOf = ({ record }: Replica, bytes: number): Lack => ({ epoch: record.epoch, bytes });
 
 export class Appender {
   readonly #store: Store;
@@ -25,7 +39,8 @@ export class Appender {
   }
 
   /**
-   * `record.sequence` must be `replica.last + 1`. Throws StoreError, and then nothing was done.
+   * `record.sequence` must be `replica.last + 1`. Without a waiter it is what another member has taken: no room is no
+   * reason to refuse it as long as the reserve lasts. Throws StoreError, and then nothing was done.
    */
   append(
     replica: Replica,
@@ -34,7 +49,7 @@ export class Appender {
     waiter: Waiter | undefined,
     result: WriteResult = resultOf(record),
   ): Write {
-    const appended = this.#appendTo(replica, record, flush);
+    const appended = this.#appendTo(replica, record, flush, waiter === undefined);
     const bucket = bucketOf(record.key);
     const write: Write = {
       sequence: record.sequence,
@@ -57,15 +72,17 @@ export class Appender {
     return write;
   }
 
-  #appendTo(replica: Replica, record: LogRecord, flush: boolean): Appended {
+  #appendTo(replica: Replica, record: LogRecord, flush: boolean, isTaken: boolean): Appended {
+    const bytes = roomFor(record);
+    const isPut = record.kind === RecordKind.put;
+    const isCrowded = isPut && bytes > this.#store.putBytesFree;
     try {
-      const appended = this.#store.append(record, flush);
-      replica.lacksRoomAt = undefined;
+      const appended = this.#store.append(record, flush, isTaken);
+      if (isPut) replica.lacks = isCrowded ? lackOf(replica, bytes) : undefined;
       return appended;
     } catch (error) {
-      // Told with the heartbeats: the chain may go on without this drive.
       const isFull = error instanceof StoreError && error.code === 'no-space';
-      if (isFull) replica.lacksRoomAt = replica.record.epoch;
+      if (isFull) replica.lacks = lackOf(replica, bytes);
       throw error;
     }
   }

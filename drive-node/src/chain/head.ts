@@ -5,7 +5,7 @@
 // drains the range. Whoever waited starts over from the beginning: route, session, deadline.
 
 import { type Clock, OperationFlag, Status } from '@piton/protocol';
-import type { Store } from '../engine/store.ts';
+import { RecordKind, type Store } from '../engine/store.ts';
 import { RECENT_MAX } from '../ranges/pending.ts';
 import type { Replica } from '../ranges/replica.ts';
 import type { Recall, Session, WriteResult } from '../ranges/sessions.ts';
@@ -188,6 +188,20 @@ export class HeadWriter {
     return true;
   }
 
+  /** Whether the other members can take it as well (room.ts). */
+  #hasRoomBehind(replica: Replica, request: WriteRequest): boolean {
+    const { roomBehind, pending } = replica;
+    if (roomBehind === 0) {
+      replica.refusedForRoomAt = replica.record.epoch;
+      const message = 'no room for a put: another drive of the chain is full';
+      this.#replies.refuse(request, Status.noSpace, { message });
+      return false;
+    }
+    if (pending.count === 0 || pending.bytes + request.bytes <= roomBehind) return true;
+    this.#replies.refuse(request, Status.overloaded, { retryAfterMs: OVERLOADED_RETRY_MS });
+    return false;
+  }
+
   #judge(replica: Replica, request: WriteRequest): void {
     if (!needsState(request)) {
       this.#finish(replica, request, undefined);
@@ -208,6 +222,8 @@ export class HeadWriter {
       this.#answerUnchanged(replica, request, verdict.result);
       return;
     }
+    const isPut = verdict.record.kind === RecordKind.put;
+    if (isPut && !this.#hasRoomBehind(replica, request)) return;
     const asked = request.flags & (OperationFlag.flush | OperationFlag.os);
     const flush = asked === 0 ? this.#defaultFlush : (asked & OperationFlag.flush) !== 0;
     try {

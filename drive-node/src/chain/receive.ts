@@ -59,10 +59,13 @@ export class Receiver {
   }
 
   handleAcknowledge(connection: Connection, frame: Frame): void {
-    for (const { range, epoch, sequence } of messages.acknowledge.decode(frame.header[2]).ranges) {
+    for (const told of messages.acknowledge.decode(frame.header[2]).ranges) {
+      const { range, epoch, sequence, room = Number.POSITIVE_INFINITY } = told;
       const replica = this.#parts.routes.get(range);
       if (replica === undefined || replica.record.epoch !== epoch) continue;
       if (replica.role.successor !== connection.peer.node) continue;
+      if (replica.roomBehind !== room) this.#parts.acknowledger.schedule(replica);
+      replica.roomBehind = room;
       if (sequence > replica.last || sequence <= replica.acknowledged) continue;
       replica.acknowledged = sequence;
       this.#parts.committer.advance(replica);
@@ -137,6 +140,8 @@ export class Receiver {
       connection.answer(requestId, messages.chainStateAnswer, nothing);
       return;
     }
+    // With what this turn sends: nothing may follow for a long time, and the head has to know of the room here.
+    this.#parts.acknowledger.schedule(replica);
     const payload = await this.#missingAt(replica, request.sequence);
     connection.answer(
       requestId,

@@ -63,6 +63,10 @@ export class LogStore implements Store {
   get recoveredPosition(): LogPosition {
     return this.#parts.recoveredPosition as LogPosition;
   }
+  get putBytesFree(): number {
+    const { space } = this.#parts;
+    return space.isDeviceFull ? 0 : Math.max(0, space.freeBytes);
+  }
   /** True when there was no usable checkpoint and everything was rebuilt from the log. */
   get isRebuilt(): boolean {
     return this.#parts.isRebuilt;
@@ -75,16 +79,12 @@ export class LogStore implements Store {
     this.#parts.listeners.push(listener);
   }
 
-  append(record: LogRecord, flush: boolean): Appended {
+  append(record: LogRecord, flush: boolean, isTaken: boolean = false): Appended {
     this.#checkWritable();
-    const { segments, space, facts, index, unapplied, writer, compactor } = this.#parts;
+    const { segments, facts, index, unapplied, writer } = this.#parts;
     const length = recordBytes(record, false);
     const bytes = segments.paddedBytes(length);
-    if (record.kind !== RecordKind.put) space.checkReserved(bytes);
-    else if (!space.hasRoomForPut(bytes)) {
-      compactor.consider();
-      throw space.refusal();
-    }
+    this.#checkRoom(record.kind, bytes, isTaken);
     const position = writer.append(record, undefined, facts.dropCount, flush);
     const isSilent = record.kind === RecordKind.sessionOnly;
     unapplied.add(position, position + bytes, record.namespace, record.rangeId, isSilent);
@@ -241,6 +241,19 @@ export class LogStore implements Store {
     }
     if (overlay.isFull) throw new StoreError('busy', 'too many keys wait for the key index');
     if (!writer.hasSlot) throw new StoreError('no-space', 'no segment is free');
+  }
+
+  #checkRoom(kind: RecordKind, bytes: number, isTaken: boolean): void {
+    const { space, compactor } = this.#parts;
+    if (kind !== RecordKind.put) {
+      space.checkReserved(bytes);
+      return;
+    }
+    if (isTaken) space.checkTakenPut(bytes);
+    else if (!space.hasRoomForPut(bytes)) {
+      compactor.consider();
+      throw space.refusal();
+    }
   }
 
   /** A put whose interval was dropped after it was appended. */

@@ -84,6 +84,9 @@ export class MemoryStore implements Store {
   get durablePosition(): LogPosition {
     return this.#durablePosition as LogPosition;
   }
+  get putBytesFree(): number {
+    return Math.max(0, this.#capacityBytes - this.#liveBytes);
+  }
   get states(): ReadonlyMap<string, Uint8Array> {
     return this.#states;
   }
@@ -92,9 +95,9 @@ export class MemoryStore implements Store {
     this.#listeners.push(listener);
   }
 
-  append(record: LogRecord, _flush: boolean): Appended {
+  append(record: LogRecord, _flush: boolean, isTaken: boolean = false): Appended {
     this.#checkOpen();
-    this.#checkRoom(record);
+    this.#checkRoom(record, isTaken);
     const place = this.#appendedPosition as Place;
     this.#appendedPosition += bytesOf(record);
     this.#places.set(place, { record: copyRecord(record), era: this.#era });
@@ -252,12 +255,13 @@ export class MemoryStore implements Store {
     if (this.#isClosed) throw new StoreError('closed', 'the store is closed');
   }
 
-  #checkRoom(record: LogRecord): void {
+  #checkRoom(record: LogRecord, isTaken: boolean): void {
     const isPut = record.kind === RecordKind.put;
-    const reserve = isPut ? 0 : this.#capacityBytes / RESERVE_SHARE;
-    const isFull = this.#liveBytes + bytesOf(record) > this.#capacityBytes + reserve;
-    if (isPut) this.#isFull = isFull;
-    if (!isFull) return;
+    const excess = this.#liveBytes + bytesOf(record) - this.#capacityBytes;
+    if (isPut) this.#isFull = excess > 0;
+    const reserve = this.#capacityBytes / RESERVE_SHARE;
+    const allowed = isPut ? (isTaken ? reserve / 2 : 0) : reserve;
+    if (excess <= allowed) return;
     throw new StoreError(
       'no-space',
       `no room: ${this.#capacityBytes} bytes of capacity are in use`,

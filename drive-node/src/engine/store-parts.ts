@@ -133,7 +133,9 @@ export function finishParts(core: StoreCore, options: FinishOptions): StoreParts
         compactor.consider();
       },
       deviceFull: (isFull) => {
+        if (space.isDeviceFull === isFull) return;
         space.isDeviceFull = isFull;
+        tell(core.listeners);
       },
     },
     options.active,

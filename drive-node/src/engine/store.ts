@@ -188,16 +188,23 @@ export interface Store {
   /** Everything below is on the device: it survives the power. */
   readonly durablePosition: LogPosition;
 
-  /** Tells, once per group commit, that one of the positions moved, or that the log failed. */
+  /** Bytes of puts for which there is room; none while the device is full. */
+  readonly putBytesFree: number;
+
+  /**
+   * Tells, once per group commit, that one of the positions moved, or that the log failed; also when room was made, and
+   * when the device is full or takes writes again.
+   */
   onProgress(listener: (failure?: StoreError) => void): void;
 
   /**
    * Puts a record at the end of the log; copies the key, and a value of less than 16 KiB. A larger one
    * is kept as it is and must not change any more. With `flush` the group that carries
    * it is flushed. Throws StoreError: `no-space` (tombstones have a reserve and still pass),
-   * `busy` (too many bytes wait for the device), `flush-failed`, `closed`.
+   * `busy` (too many bytes wait for the device), `flush-failed`, `closed`. `isTaken`: a put that others
+   * have stored already, so that it may use a part of the reserve, and waits for a device that is full.
    */
-  append(record: LogRecord, flush: boolean): Appended;
+  append(record: LogRecord, flush: boolean, isTaken?: boolean): Appended;
 
   /**
    * Makes a record of `append` visible. In sequence order per range. Never waits. Session-only

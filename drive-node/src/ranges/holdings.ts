@@ -16,6 +16,7 @@ import {
 } from '@piton/protocol';
 import type { Store } from '../engine/store.ts';
 import type { Routes } from '../requests/routes.ts';
+import type { WithoutRoom } from '../shell/host.ts';
 import { takeCounters } from './counters.ts';
 import { LinkState } from './replica.ts';
 import { Sizes } from './sizes.ts';
@@ -64,27 +65,26 @@ export class Holdings {
   }
 
   /**
-   * Where the newest write did not fit; and, while the device is full, where the oldest one that waits is still the
-   * one of the last call.
+   * Here: where there was no room for the newest put, and still is none; and, while the device is full, where the
+   * oldest write that waits is still the one of the last call. Behind: where puts are refused for it.
    */
-  withoutRoom(): readonly RangeWithoutRoom[] {
-    const found: RangeWithoutRoom[] = [];
+  withoutRoom(): WithoutRoom {
+    const own: RangeWithoutRoom[] = [];
+    const behind: RangeWithoutRoom[] = [];
     const { isFull } = this.#store.statistics();
-    for (const {
-      id: range,
-      record,
-      lacksRoomAt,
-      role,
-      pending,
-    } of this.#routes.replicas.values()) {
-      const { epoch } = record;
+    for (const replica of this.#routes.replicas.values()) {
+      const { id: range, lacks, role, pending, roomBehind, refusedForRoomAt } = replica;
+      const { epoch } = replica.record;
+      const isCrowded = lacks?.epoch === epoch && lacks.bytes > this.#store.putBytesFree;
       const first = isFull ? pending.first()?.sequence : undefined;
       const isStuck = first !== undefined && this.#firstPending.get(range) === first;
       if (first === undefined) this.#firstPending.delete(range);
       else this.#firstPending.set(range, first);
-      if (role.isMember && (lacksRoomAt === epoch || isStuck)) found.push({ range, epoch });
+      if (role.isMember && (isCrowded || isStuck)) own.push({ range, epoch });
+      const isRefused = roomBehind === 0 && refusedForRoomAt === epoch;
+      if (role.isHead && isRefused) behind.push({ range, epoch });
     }
-    return found;
+    return { own, behind };
   }
 
   /** Ranges that this drive serves and of which it may lack the end. */

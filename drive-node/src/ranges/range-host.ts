@@ -24,7 +24,6 @@ import type {
   RangeReport,
   RangeState,
   RangeStateAnswer,
-  RangeWithoutRoom,
   SplitRange,
 } from '@piton/protocol';
 import { Acknowledger } from '../chain/acknowledge.ts';
@@ -36,6 +35,7 @@ import { HeadWriter } from '../chain/head.ts';
 import { RecordMender } from '../chain/mender.ts';
 import { Receiver } from '../chain/receive.ts';
 import { Resumer } from '../chain/resume.ts';
+import { Room } from '../chain/room.ts';
 import { VersionAnswerer } from '../chain/version-answers.ts';
 import { VersionAsker } from '../chain/version-asker.ts';
 import type { Store, StoreError } from '../engine/store.ts';
@@ -49,7 +49,7 @@ import { OutcomeHandler } from '../requests/outcome.ts';
 import { Replies } from '../requests/replies.ts';
 import type { Routes } from '../requests/routes.ts';
 import { ScanHandler } from '../requests/scan.ts';
-import type { PeerLinks, Ranges, RangesOptions } from '../shell/host.ts';
+import type { PeerLinks, Ranges, RangesOptions, WithoutRoom } from '../shell/host.ts';
 import { type FrameHandler, frameHandlers } from './frame-handlers.ts';
 import { Holdings } from './holdings.ts';
 import type { Hosting } from './hosting.ts';
@@ -102,7 +102,7 @@ export class RangeHost implements Ranges {
     this.#peers = peers;
     this.#replies = new Replies(routes);
     this.#forwarder = new Forwarder(peers);
-    this.#acknowledger = new Acknowledger(peers);
+    this.#acknowledger = new Acknowledger(peers, new Room(store, routes));
     const commits = {
       ...this.#serving(),
       replies: this.#replies,
@@ -345,7 +345,7 @@ export class RangeHost implements Ranges {
     return this.#holdings.gaps();
   }
 
-  withoutRoom(): readonly RangeWithoutRoom[] {
+  withoutRoom(): WithoutRoom {
     return this.#holdings.withoutRoom();
   }
 
@@ -374,6 +374,7 @@ export class RangeHost implements Ranges {
     if (this.#isStopped) return;
     this.#records.advance(failure);
     this.#committer.advanceAll();
+    this.#acknowledger.tellRoom(this.#routes.replicas.values());
     if (failure !== undefined) this.#fail();
     this.#flush();
   }

@@ -26,6 +26,12 @@ export const LinkState = {
 } as const;
 export type LinkState = (typeof LinkState)[keyof typeof LinkState];
 
+/** Room that a put of this epoch needed. */
+export interface Lack {
+  readonly epoch: RangeRecord['epoch'];
+  readonly bytes: number;
+}
+
 export class Replica {
   readonly namespace: Namespace;
   readonly self: DriveId;
@@ -45,8 +51,12 @@ export class Replica {
   link: LinkState = LinkState.none;
   /** The histories of this member and its successor cannot be joined: who has to be copied anew. */
   gap: HistoryGap | undefined;
-  /** The newest record that was to be appended did not fit, under this epoch. */
-  lacksRoomAt: RangeRecord['epoch'] | undefined;
+  /** For the newest put there was no room, or only that of the reserve. */
+  lacks: Lack | undefined;
+  /** Bytes of puts that may be under way to the members behind this one, as they said. */
+  roomBehind: number = Number.POSITIVE_INFINITY;
+  /** As a head: a put was refused because there was none, under this epoch. */
+  refusedForRoomAt: RangeRecord['epoch'] | undefined;
   /** Counts resumes, so that the answer to an old one is recognised. */
   resumes = 0;
   /** False for a syncing member whose copy is not complete: it must not serve, whatever happens. */
@@ -98,6 +108,7 @@ export class Replica {
     this.record = record;
     this.role = roleOf(record, this.self);
     this.isListed = true;
+    if (this.role.successor !== before.successor) this.roomBehind = Number.POSITIVE_INFINITY;
     // Nobody is left who could know of more than what is here.
     if (this.role.predecessor === undefined && !Number.isFinite(this.readableFrom)) {
       this.readableFrom = this.last;

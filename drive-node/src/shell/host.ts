@@ -56,6 +56,12 @@ export interface RangesOptions {
   readonly reportTrouble?: (message: string) => void;
 }
 
+/** Ranges for whose puts there is no room: on this drive, or on one behind it in the chain. */
+export interface WithoutRoom {
+  readonly own: readonly RangeWithoutRoom[];
+  readonly behind: readonly RangeWithoutRoom[];
+}
+
 export interface Ranges {
   /** Returns false for an opcode that is not the ranges' business. */
   handleFrame(connection: Connection, frame: Frame): boolean;
@@ -89,7 +95,7 @@ export interface Ranges {
   /** Members that have to be copied anew, for as long as that is so. */
   gaps(): readonly HistoryGap[];
   /** Ranges whose newest write did not fit this drive. */
-  withoutRoom(): readonly RangeWithoutRoom[];
+  withoutRoom(): WithoutRoom;
   /** Served ranges of which this copy may lack the end, until it has agreed with a neighbour. */
   unagreed(): readonly RangeId[];
   stop(): Promise<void>;

@@ -20,7 +20,7 @@ import {
   scanAll,
   text,
 } from './suite/harness.ts';
-import { assertCode } from './suite/store-suite.ts';
+import { assertCode } from './suite/refusal-suite.ts';
 
 const test = suite('faults');
 

@@ -106,6 +106,8 @@ export class World {
   readonly sim: SimWorld;
   /** Of drives that are started from now on. */
   copyBytesPerSecond: number = Number.POSITIVE_INFINITY;
+  /** Of drives in memory that are started from now on; the others have plenty. */
+  readonly capacityBytes: Map<string, number> = new Map();
   readonly drives: Map<string, SimDrive> = new Map();
   /** The drives' devices, when their stores are real logs. */
   readonly disks: Map<string, MemoryDisk> | undefined;
@@ -141,7 +143,10 @@ export class World {
   }
 
   async #openStore(name: string, environment: Environment, owner: Owner): Promise<Store> {
-    if (this.disks === undefined) return createMemoryStore({ clock: environment.clock, owner });
+    if (this.disks === undefined) {
+      const capacityBytes = this.capacityBytes.get(name) ?? Number.MAX_SAFE_INTEGER;
+      return createMemoryStore({ clock: environment.clock, owner, capacityBytes });
+    }
     const disk = this.disks.get(name) ?? new MemoryDisk(() => this.sim.random());
     this.disks.set(name, disk);
     // A device takes its time, so that there is always something that is not flushed yet.

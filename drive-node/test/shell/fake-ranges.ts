@@ -17,7 +17,7 @@ import {
 } from '@piton/protocol';
 import { createMemoryStore } from '../../src/engine/memory-store.ts';
 import type { OpenStore } from '../../src/shell/folder/data-folder.ts';
-import type { OpenRanges, Ranges, RangesOptions } from '../../src/shell/host.ts';
+import type { OpenRanges, Ranges, RangesOptions, WithoutRoom } from '../../src/shell/host.ts';
 
 export class FakeRanges implements Ranges {
   readonly told: string[] = [];
@@ -90,8 +90,8 @@ export class FakeRanges implements Ranges {
     return [];
   }
 
-  withoutRoom(): [] {
-    return [];
+  withoutRoom(): WithoutRoom {
+    return { own: [], behind: [] };
   }
 
   gaps(): [] {

@@ -33,6 +33,7 @@ import { DriveState, takesRanges } from '../state/entries.ts';
 import { Accusations } from './accusations.ts';
 import { ChainKeeper } from './chain-keeper.ts';
 import { type DriveFacts, servingIn } from './chain-plan.ts';
+import { Crowded } from './crowded.ts';
 import { CutOff, NOBODY_CUT_OFF } from './cut-off.ts';
 import { Condition, Detector } from './detector.ts';
 import { HistoryGaps } from './history-gaps.ts';
@@ -79,8 +80,7 @@ export class Failover implements Standing, RepairFacts {
   readonly #accusations: Accusations;
   readonly #unagreed: Unagreed;
   #cutOff: CutOff = NOBODY_CUT_OFF;
-  /** Members whose drive has no room for the writes of a range. */
-  readonly #crowded: HistoryGaps = new HistoryGaps();
+  readonly #crowded: Crowded = new Crowded((drive) => this.#isFull(drive));
   readonly #steadiness: Steadiness;
   readonly #failed: Set<DriveId> = new Set();
   readonly #stopping: AbortController = new AbortController();
@@ -148,7 +148,7 @@ export class Failover implements Standing, RepairFacts {
 
   /** A heartbeat has come. */
   reported(heartbeat: Heartbeat): void {
-    const { drive, gaps = [], unreached = [], withoutRoom = [], unagreed = [] } = heartbeat;
+    const { drive, gaps = [], unreached = [], unagreed = [] } = heartbeat;
     this.#keeper?.consider(this.#unagreed.heard(drive, unagreed));
     this.#accusations.heard(drive, unreached);
     this.#blame();
@@ -158,22 +158,31 @@ export class Failover implements Standing, RepairFacts {
       this.#parts.log.warn({ ...gap, reportedBy: drive }, 'a member has to be copied anew');
       this.#keeper?.consider([gap.range]);
     }
-    for (const { range, epoch } of withoutRoom) {
-      const record = this.#parts.state.ranges.get(range)?.record;
-      if (record === undefined) continue;
-      const isNew = this.#crowded.note({ range, epoch, drive }, record);
-      if (isNew) {
-        this.#parts.log.warn({ range, drive }, 'a member has no room for the writes of a range');
-        this.#doubts.tell(drive);
-      }
-      // Room elsewhere may have come since.
-      if (this.#crowded.has(record, drive)) this.#keeper?.consider([range]);
-    }
+    this.#noteCrowded(heartbeat);
     const hadFailed = this.#failed.has(drive);
     if (this.hasFailed(drive) === hadFailed) return;
     if (hadFailed) this.#failed.delete(drive);
     else this.#failed.add(drive);
     this.#considerRangesOf(drive);
+  }
+
+  /** Every time: room elsewhere may have come since. */
+  #noteCrowded(heartbeat: Heartbeat): void {
+    const { ranges, added } = this.#crowded.heard(heartbeat);
+    for (const range of added) {
+      const chain = this.#parts.state.ranges.get(range)?.record.chain ?? [];
+      const full = chain.filter(({ drive }) => this.#isFull(drive)).map(({ drive }) => drive);
+      this.#parts.log.warn(
+        { range, full, reportedBy: heartbeat.drive },
+        'a range has no room for puts',
+      );
+      for (const drive of full) this.#doubts.tell(drive);
+    }
+    this.#keeper?.consider(ranges);
+  }
+
+  #isFull(drive: DriveId): boolean {
+    return this.#parts.drives.report(drive)?.isFull ?? false;
   }
 
   isFenced(drive: DriveId): boolean {
@@ -210,14 +219,10 @@ export class Failover implements Standing, RepairFacts {
 
   /** Whether a copy may be brought to it now. */
   mayReceive(drive: DriveId): boolean {
-    const { state, drives } = this.#parts;
-    const entry = state.drives.get(drive);
+    const entry = this.#parts.state.drives.get(drive);
     const isOpen = entry !== undefined && takesRanges(entry);
-    const isFull = drives.report(drive)?.isFull ?? false;
-    const isReached = !this.#cutOff.isBlamed(drive);
-    return (
-      isOpen && !isFull && isReached && this.isAlive(drive) && this.#steadiness.isSteady(drive)
-    );
+    const isTaking = !this.#isFull(drive) && !this.#cutOff.isBlamed(drive);
+    return isOpen && isTaking && this.isAlive(drive) && this.#steadiness.isSteady(drive);
   }
 
   #factsFor(record: RangeRecord): DriveFacts {
@@ -329,6 +334,7 @@ export class Failover implements Standing, RepairFacts {
     // Whoever it was, it has to register before it is heard again.
     drives.expel(drive, 'this drive was taken for dead: register again');
     statistics.forget(drive);
+    this.#crowded.forget(drive);
     this.#steadiness.lost(drive);
     this.#parts.membersChanged();
     this.#doubts.tell(drive);

@@ -29,6 +29,11 @@ export interface Acknowledgement {
   readonly epoch: Epoch;
   /** Cumulative. */
   readonly sequence: Sequence;
+  /**
+   * Bytes of puts that may be under way to us and behind us; none: there is no room. Left out: as many as the
+   * head likes.
+   */
+  readonly room?: number | undefined;
 }
 export interface Acknowledge {
   readonly ranges: readonly Acknowledgement[];
@@ -37,6 +42,7 @@ const acknowledgement = object<Acknowledgement>({
   range: rangeIdField,
   epoch: epochField,
   sequence: sequenceField,
+  room: optional(integer()),
 });
 export const acknowledge: MessageType<Acknowledge> = messageType(
   'acknowledge',

@@ -174,6 +174,8 @@ export interface Heartbeat {
   readonly unreached?: readonly UnreachedDrive[] | undefined;
   /** Repeated while they last: their chains should go on without this drive. */
   readonly withoutRoom?: readonly RangeWithoutRoom[] | undefined;
+  /** Of the sender as a head: where it has refused puts because a member behind it has no room, and has none yet. */
+  readonly withoutRoomBehind?: readonly RangeWithoutRoom[] | undefined;
   /** As in `RegisterDrive`, as it is now. */
   readonly unagreed?: readonly RangeId[] | undefined;
 }
@@ -209,6 +211,9 @@ export const heartbeat: MessageType<Heartbeat> = messageType('heartbeat', Opcode
     list(tuple<UnreachedDrive>({ drive: driveIdField, forMs: amount }), UNREACHED_MAX),
   ),
   withoutRoom: optional(
+    list(tuple<RangeWithoutRoom>({ range: rangeIdField, epoch: epochField }), RANGES_PER_DRIVE_MAX),
+  ),
+  withoutRoomBehind: optional(
     list(tuple<RangeWithoutRoom>({ range: rangeIdField, epoch: epochField }), RANGES_PER_DRIVE_MAX),
   ),
   unagreed: optional(list(rangeIdField, RANGES_PER_DRIVE_MAX)),

@@ -135,7 +135,8 @@ export class Membership implements MetaLinkHandlers {
       gaps: orNothing(gaps),
       leaseMsLeft: this.#leaseMsLeft(),
       unreached: orNothing(unreached),
-      withoutRoom: orNothing(withoutRoom),
+      withoutRoom: orNothing(withoutRoom.own),
+      withoutRoomBehind: orNothing(withoutRoom.behind),
       unagreed: orNothing(ranges.unagreed()),
     };
   }

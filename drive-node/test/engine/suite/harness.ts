@@ -109,16 +109,16 @@ export class Scribe {
   }
 
   /** Appends and applies at once. */
-  write(record: LogRecord): number {
-    const appended = this.store.append(record, this.flush);
+  write(record: LogRecord, isTaken: boolean = false): number {
+    const appended = this.store.append(record, this.flush, isTaken);
     this.store.apply(record, appended);
     return appended.end;
   }
 
-  put(key: string | Uint8Array, value: string | Uint8Array): number {
+  put(key: string | Uint8Array, value: string | Uint8Array, isTaken: boolean = false): number {
     const keyBytes = typeof key === 'string' ? bytes(key) : key;
     const valueBytes = typeof value === 'string' ? bytes(value) : value;
-    return this.write(this.record(RecordKind.put, keyBytes, valueBytes));
+    return this.write(this.record(RecordKind.put, keyBytes, valueBytes), isTaken);
   }
 
   delete(key: string | Uint8Array): number {

@@ -5,13 +5,7 @@
 
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  type Namespace,
-  RecordKind,
-  type Store,
-  StoreError,
-  type StoreErrorCode,
-} from '../../../src/engine/store.ts';
+import { type Namespace, RecordKind, type Store } from '../../../src/engine/store.ts';
 import {
   bytes,
   deadline,
@@ -23,6 +17,7 @@ import {
   selector,
   text,
 } from './harness.ts';
+import { type Check, checkRefusals } from './refusal-suite.ts';
 
 export interface StoreFactory {
   open(options?: { capacityBytes?: number }): Promise<Store>;
@@ -31,17 +26,6 @@ export interface StoreFactory {
 }
 
 const EMPTY = new Uint8Array(0);
-
-export function assertCode(run: () => unknown, code: StoreErrorCode): void {
-  try {
-    run();
-  } catch (error) {
-    assert.instance(error, StoreError);
-    assert.is((error as StoreError).code, code);
-    return;
-  }
-  assert.unreachable(`expected ${code}`);
-}
 
 /** Registers the suite for one kind of store and runs it. */
 export function runStoreSuite(name: string, factory: StoreFactory): void {
@@ -75,12 +59,6 @@ export function runStoreSuite(name: string, factory: StoreFactory): void {
   checkRefusals(check);
   test.run();
 }
-
-type Check = (
-  sentence: string,
-  run: (store: Store, scribe: Scribe, namespace: Namespace) => Promise<void>,
-  options?: { capacityBytes?: number },
-) => void;
 
 function checkReads(check: Check): void {
   check('an absent key is undefined', async (store, _scribe, namespace) => {
@@ -366,32 +344,5 @@ function checkDrops(check: Check): void {
     await durable(store);
     assert.is(await read(store, namespace, 'b'), 'newer');
     assert.is(await read(store, namespace, 'a'), undefined);
-  });
-}
-
-function checkRefusals(check: Check): void {
-  check(
-    'a full store refuses puts, still takes deletes, and reads go on',
-    async (store, scribe, namespace) => {
-      let puts = 0;
-      const value = new Uint8Array(10_000);
-      try {
-        for (; puts < 10_000; puts++) scribe.put(`key-${puts}`, value);
-        assert.unreachable('the capacity must run out');
-      } catch (error) {
-        assert.is((error as StoreError).code, 'no-space');
-      }
-      assert.ok(puts > 20, `${puts} puts`);
-      assert.ok(store.statistics().isFull);
-      assert.is((await read(store, namespace, 'key-3'))?.length, 10_000);
-      scribe.delete('key-3');
-      assert.is(await read(store, namespace, 'key-3'), undefined);
-    },
-    { capacityBytes: 1 << 20 },
-  );
-
-  check('a closed store takes nothing', async (store, scribe) => {
-    await store.close();
-    assertCode(() => scribe.put('a', 'b'), 'closed');
   });
 }
