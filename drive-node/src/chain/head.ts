@@ -4,8 +4,7 @@
 // Writes wait in two places, both bounded: behind a cold read of their key, and behind a split that
 // drains the range. Whoever waited starts over from the beginning: route, session, deadline.
 
-import { type Clock, OperationFlag, Status } from '@piton/protocol';
-import { RecordKind, type Store } from '../engine/store.ts';
+import { type Clock, type Epoch, OperationFlag, Status } from '@piton/protocol';
 import { RECENT_MAX } from '../ranges/pending.ts';
 import type { Replica } from '../ranges/replica.ts';
 import type { Recall, Session, WriteResult } from '../ranges/sessions.ts';
@@ -274,22 +273,25 @@ export class HeadWriter {
       return;
     }
     const name = coldName(replica, request);
+    const { epoch } = replica.record;
     this.#cold.set(name, [request]);
     state.then(
-      (found) => this.#resumeCold(name, replica, found),
+      (found) => this.#resumeCold(name, replica, epoch, found),
       (error: unknown) => this.#failCold(name, error),
     );
   }
 
   /**
    * The state is here: the first write uses it, the others start over and find that one's result.
-   * Nothing else can have written the key meanwhile: it would be waiting here as well. But its number
-   * may have been refused for good (requests/outcome.ts).
+   * Nothing else can have written the key meanwhile, under this epoch: it would be waiting here as well.
+   * But its number may have been refused for good (requests/outcome.ts).
    */
-  #resumeCold(name: string, replica: Replica, state: KeyState): void {
+  #resumeCold(name: string, replica: Replica, epoch: Epoch, state: KeyState): void {
     const [first, ...others] = this.#takeCold(name);
     if (first !== undefined) {
-      if (!this.#isOurs(replica, first)) this.#again(first);
+      // Under an epoch in between somebody else may have been the head.
+      const isSame = replica.record.epoch === epoch && this.#isOurs(replica, first);
+      if (!isSame) this.#again(first);
       else if (this.#clock.nowMs() > first.deadlineMs) this.#replies.refuse(first, Status.expired);
       else this.#finishCold(replica, first, state);
     }

@@ -37,6 +37,13 @@ export const COPY_BUGS: readonly Bug[] = [
     replace: '',
   },
   {
+    name: 'refused-write-hides-a-copied-key',
+    what: 'an entry of the copy is left out when a write of its key was refused meanwhile',
+    file: TARGET,
+    find: 'replica.pending.findChange(key) !== undefined',
+    replace: 'replica.pending.findNewest(key) !== undefined',
+  },
+  {
     name: 'keep-what-was-deleted-meanwhile',
     what: 'a drive that returns keeps the keys that were deleted while it was away',
     file: TARGET,
