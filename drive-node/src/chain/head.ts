@@ -5,6 +5,7 @@
 // drains the range. Whoever waited starts over from the beginning: route, session, deadline.
 
 import { type Clock, type Epoch, OperationFlag, Status } from '@piton/protocol';
+import { RecordKind, type Store } from '../engine/store.ts';
 import { RECENT_MAX } from '../ranges/pending.ts';
 import type { Replica } from '../ranges/replica.ts';
 import type { Recall, Session, WriteResult } from '../ranges/sessions.ts';
