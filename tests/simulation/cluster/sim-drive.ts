@@ -22,6 +22,8 @@ export interface DriveShape {
   readonly segmentBytes: number;
   readonly checkpointBytes: number;
   readonly capacityBytes?: number;
+  /** Each operation of its device takes up to this, always. */
+  readonly deviceMs?: number;
 }
 
 export const DriveState = {
@@ -180,8 +182,9 @@ export class SimDrive {
     this.disk.delay = () =>
       new Promise((resolve) => {
         const dice = this.#world.random();
-        const operationMs = dice * OPERATION_MS_USUAL + this.slowestMs * dice ** 4;
-        if (operationMs > OPERATION_MS_SLOW) this.tally.slowOperations++;
+        const usualMs = dice * (this.#shape.deviceMs ?? OPERATION_MS_USUAL);
+        const operationMs = usualMs + this.slowestMs * dice ** 4;
+        if (operationMs > usualMs + OPERATION_MS_SLOW) this.tally.slowOperations++;
         clock.setTimer(operationMs, resolve);
         if (this.#isMomentToCut()) this.#cutPowerWithin(operationMs);
       });

@@ -50,6 +50,10 @@ export interface PlanWishes {
 export const OPERATIONS_USUAL = 300;
 /** Not mixed up with the numbers that the run itself draws. */
 const PLAN_SALT = 0x51ed_270b;
+const DEVICE_SALT = 0x2f6e_2b1d;
+/** What is under way at a machine with a slow card meets much that others are done with in no time. */
+const SLOW_DEVICE_SHARE = 0.3;
+const SLOW_DEVICES_MS = [10, 50, 250];
 
 export function planFor(seed: number, wishes: PlanWishes = {}): SeedPlan {
   const random = seededRandom((seed ^ PLAN_SALT) >>> 0);
@@ -62,8 +66,10 @@ export function planFor(seed: number, wishes: PlanWishes = {}): SeedPlan {
   const operations = wishes.operations ?? OPERATIONS_USUAL;
   const spanMs = whole(4_000, 25_000);
   const replicas = chance(0.6) ? 3 : whole(1, 3);
+  const slow = slowDevice(seed, driveCount);
   const makeDrives = (count: number): DriveShape[] =>
     Array.from({ length: count }, (_, at) => ({
+      ...(at === slow.drive ? { deviceMs: slow.deviceMs } : {}),
       zone: chance(0.5) ? `z${at % 3}` : '',
       segmentBytes: pickAny([32, 64, 256], random) * 1_024,
       checkpointBytes: pickAny([4_096, 16_384, 65_536], random),
@@ -101,6 +107,14 @@ export function planFor(seed: number, wishes: PlanWishes = {}): SeedPlan {
       atOnceMax: whole(1, 3),
     },
   };
+}
+
+/** In some runs: one drive, and the spare of the same number, with a device that is always slow. */
+function slowDevice(seed: number, drives: number): { drive: number | undefined; deviceMs: number } {
+  const random = seededRandom((seed ^ DEVICE_SALT) >>> 0);
+  const hasOne = random() < SLOW_DEVICE_SHARE;
+  const drive = Math.floor(random() * drives);
+  return { drive: hasOne ? drive : undefined, deviceMs: pickAny(SLOW_DEVICES_MS, random) };
 }
 
 function chooseFaults(
