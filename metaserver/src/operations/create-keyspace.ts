@@ -4,7 +4,7 @@
 //   installing  all ranges are in the catalog; drives are told, each range from tail to head
 //   publishing  every drive has answered; records become visible in batches, the keyspace with the last
 //
-// A drive that stays away or refuses undoes it: the ranges hold nothing yet. After a restart in
+// A drive that stays away or refuses undoes it, and so does a cancel: the ranges hold nothing yet. After a restart in
 // `accepted` the plan is gone and nobody has been told of it, so that is undone too.
 
 import {
@@ -25,6 +25,7 @@ import {
 } from '../state/entries.ts';
 import { DriveGoneError, DriveRefusedError } from './commands.ts';
 import {
+  CancelledError,
   CommandMode,
   type OperationContext,
   OperationFailedError,
@@ -42,6 +43,7 @@ export type PendingPlans = Map<KeyspaceId, readonly PlannedRange[]>;
 
 export class CreateKeyspace implements OperationKind {
   readonly kind = 'createKeyspace';
+  readonly isCancellable = true;
   readonly #plans: PendingPlans;
 
   constructor(plans: PendingPlans) {
@@ -70,6 +72,10 @@ export class CreateKeyspace implements OperationKind {
     }
     const isWritten = rangesOf(context, keyspace).length;
     for (let from = isWritten; from < plan.length; from += BATCH) {
+      if (context.isCancelled) {
+        await giveUp(context, new CancelledError().message);
+        return;
+      }
       const batch = plan.slice(from, from + BATCH);
       const closed = await writeBatch(context, keyspace, batch);
       if (closed === undefined) continue;
@@ -120,6 +126,7 @@ async function installAll(context: OperationContext, keyspace: KeyspaceId): Prom
   const installOne = async ({ record }: RangeEntry): Promise<void> => {
     if (failure !== undefined) return;
     try {
+      context.checkCancelled();
       await installNew(context, record);
     } catch (error) {
       failure ??= error as Error;
@@ -127,13 +134,22 @@ async function installAll(context: OperationContext, keyspace: KeyspaceId): Prom
   };
   const entries = rangesOf(context, keyspace);
   await Promise.all(entries.map((entry) => slots.run(() => installOne(entry))));
-  if (failure instanceof DriveGoneError || failure instanceof DriveRefusedError) {
+  if (context.isCancelled) failure ??= new CancelledError();
+  if (failure !== undefined && isUndoable(failure)) {
     await giveUp(context, failure.message);
     await undo(context, keyspace);
   }
   if (failure !== undefined) throw failure;
   await context.fault('createKeyspace.installed');
   await context.save('publishing', 'every drive is ready, publishing', () => {});
+}
+
+function isUndoable(error: Error): boolean {
+  return (
+    error instanceof DriveGoneError ||
+    error instanceof DriveRefusedError ||
+    error instanceof CancelledError
+  );
 }
 
 async function installNew(context: OperationContext, record: RangeRecord): Promise<void> {

@@ -4,9 +4,10 @@
 //   cutting        both records are persisted (the left one keeps the id, both have the next epoch), the head
 //                  passes the cut down its chain in the order of its writes and answers when all have it
 //   cuttingDirect  a member died meanwhile, and the survivors cut by themselves   (split-recovery.ts)
-//   takingBack     a member died before anybody had cut: it is undone, and begun anew   (split-recovery.ts)
+//   takingBack     a member died, or it was cancelled, before anybody had cut: it is undone, and in the first case begun
+//                  anew   (split-recovery.ts)
 //
-// Once persisted it goes on until it is done: a member may have cut already.
+// Once a member has cut it goes on until it is done.
 
 import {
   compareKeys,
@@ -31,16 +32,19 @@ import { problemWithGrowth } from './room.ts';
 import {
   cutDirect,
   decide,
+  persistBackIfUncut,
   publishBoth,
   recordsOf,
   type SplitPayload,
   takeBack,
+  wasCancelled,
   whenAnyFenced,
 } from './split-recovery.ts';
 import { StoppedError } from './waiting.ts';
 
 export class SplitRangeOperation implements OperationKind {
   readonly kind = 'split';
+  readonly isCancellable = true;
 
   async run(context: OperationContext): Promise<string> {
     for (;;) {
@@ -65,6 +69,7 @@ async function accept(context: OperationContext): Promise<void> {
       ? await context.lent(range, () => askMiddle(context, context.range(range).record))
       : new Uint8Array(Buffer.from(hex, 'hex'));
   await untilSettled(context, range);
+  if (context.isCancelled) throw wasCancelled(range);
   const { record } = context.range(range);
   const isBorder = compareKeys(key, record.start) === 0;
   if (isBorder || !isInside(key, record.start, record.end)) {
@@ -131,13 +136,14 @@ async function persist(
 const isServing = (state: MemberState): boolean => state === MemberState.serving;
 
 async function cut(context: OperationContext): Promise<void> {
+  if (context.isCancelled && (await persistBackIfUncut(context))) return;
   if (await cutAtHead(context)) {
     await context.fault('split.cut');
     await publishBoth(context);
   } else await decide(context);
 }
 
-/** Returns false when a member of the chain is fenced before the head has answered. */
+/** Returns false when a member of the chain is fenced, or it is cancelled, before the head has answered. */
 async function cutAtHead(context: OperationContext): Promise<boolean> {
   const { left, right } = recordsOf(context);
   const head = headOf(left);
@@ -148,6 +154,8 @@ async function cutAtHead(context: OperationContext): Promise<boolean> {
   }
   const interrupt = new AbortController();
   const stopListening = whenAnyFenced(context, left, () => interrupt.abort());
+  // Cancelled before: then somebody has cut, and it is too late.
+  const stopWaiting = context.isCancelled ? noop : context.whenCancelled(() => interrupt.abort());
   try {
     const message = { left, right };
     const { splitRange, done } = messages;
@@ -160,5 +168,8 @@ async function cutAtHead(context: OperationContext): Promise<boolean> {
     throw error;
   } finally {
     stopListening();
+    stopWaiting();
   }
 }
+
+function noop(): void {}

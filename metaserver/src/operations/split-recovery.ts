@@ -10,6 +10,8 @@
 //   it has not      nobody behind it has: the cut is taken back (takingBack), and begun anew. If it comes
 //                   to the first survivor just then, that refuses the record without it: then it has cut
 //
+// The same when it is cancelled: the first survivor is the head then.
+//
 // Both under a higher epoch, persisted first, with the dead member offline. Once the sequence of the
 // cut is persisted there is no way back, whoever dies next: it is right for everyone who stands at it.
 
@@ -26,7 +28,7 @@ import {
 } from '@piton/protocol';
 import { ordered, servingIn } from '../failover/chain-plan.ts';
 import { DriveFencedError, DriveRefusedError } from './commands.ts';
-import { CommandMode, type OperationContext } from './context.ts';
+import { CommandMode, type OperationContext, OperationFailedError } from './context.ts';
 import { tellAll } from './tell-all.ts';
 import { pause } from './waiting.ts';
 
@@ -112,6 +114,21 @@ export async function decide(context: OperationContext): Promise<void> {
     await wait(context, 'waiting for a member of its chain');
   }
 }
+
+/** It was cancelled: it can be taken back as long as the first of its chain has not cut. Returns whether it is. */
+export async function persistBackIfUncut(context: OperationContext): Promise<boolean> {
+  const { standing } = context.services;
+  const [first] = drivesServing(recordsOf(context).left).filter(
+    (drive) => !standing.isFenced(drive),
+  );
+  const answer = first && (await askState(context, first));
+  if (answer === undefined || answer.cutSequence !== undefined) return false;
+  await persistBack(context);
+  return true;
+}
+
+export const wasCancelled = (range: RangeId): OperationFailedError =>
+  new OperationFailedError(`range ${range} was not cut: it was cancelled`);
 
 /** How far a member is with the right half; undefined when it is fenced meanwhile. */
 async function askState(context: OperationContext, drive: DriveId) {
@@ -273,7 +290,9 @@ async function persistBack(context: OperationContext): Promise<void> {
     draft.putOperation({
       ...context.entry,
       step: 'takingBack',
-      message: `a member died before range ${payload.range} was cut: beginning anew`,
+      message: context.isCancelled
+        ? `range ${payload.range} is put back as it was`
+        : `a member died before range ${payload.range} was cut: beginning anew`,
       ranges: [payload.range],
       payload: { ...payload, key },
     });
@@ -296,6 +315,10 @@ export async function takeBack(context: OperationContext): Promise<void> {
     return;
   }
   await context.fault('split.backTold');
+  if (context.isCancelled) {
+    await context.services.state.change((draft) => draft.publishRange(context.range(range)));
+    throw wasCancelled(range);
+  }
   await context.save('accepted', `range ${range} is being cut anew`, (draft) =>
     draft.publishRange(context.range(range)),
   );

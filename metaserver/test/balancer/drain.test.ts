@@ -329,7 +329,7 @@ for (const point of POINTS) {
 }
 
 test(
-  'a move is cancelled before its handover, and the chain is as before; a split is not',
+  'a move is cancelled before its handover, and the chain is as before',
   deadline(20_000, async () => {
     await withCluster(2, {}, async (cluster) => {
       const { client } = cluster;

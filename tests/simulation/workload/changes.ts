@@ -31,6 +31,9 @@ export type ChangeKind = (typeof CHANGE_KINDS)[number];
 /** Cuts and moves are what happens most. */
 const OFTEN: readonly ChangeKind[] = ['split', 'move', 'move', 'merge'];
 
+/** Each so many-th operation is cancelled at once when it is a split. */
+const CANCELLED_SPLITS = 3;
+
 /** The cluster as it was when the change was thought of. */
 interface Picture {
   readonly keyspace: KeyspaceRecord;
@@ -117,11 +120,17 @@ export class Changes {
     }
   }
 
-  #split({ keyspace, ranges }: Picture): Promise<number> | undefined {
+  async #split({ keyspace, ranges }: Picture): Promise<number | undefined> {
     if (ranges.length >= this.#plan.rangesMax) return undefined;
     // Between two keys or on one of them, or where the drive finds the middle.
     const name = `${this.#pick(this.#keys.all)}${this.#random() < 0.5 ? '' : '+'}`;
-    return this.#cluster.admin.split(keyspace, Buffer.from(name), this.#random() < 0.7);
+    const { admin } = this.#cluster;
+    const operation = await admin.split(keyspace, Buffer.from(name), this.#random() < 0.7);
+    // A cut takes a moment: a cancel that is drawn by itself comes too late.
+    if (this.#plan.kinds.includes('cancel') && operation % CANCELLED_SPLITS === 0) {
+      await admin.cancel(operation);
+    }
+    return operation;
   }
 
   /** Neighbours with the same chain can be merged; now and then others are asked for, to be refused. */
