@@ -16,13 +16,17 @@ export const RECENT_MAX = 65_536;
 /** Of those, how many are saved with a checkpoint. */
 export const RECENT_SAVED_MAX = 2_048;
 
+/** Writes are looked up by key in so many lists, each from the newest to the oldest. */
+const LISTS = 256;
+
 export class PendingWrites {
   /** What was taken out is not held any more: its value may be large. */
   #writes: (Write | undefined)[] = [];
   #from = 0;
   /** The newest write that came from a replay: its key is not in the table. */
   #replayed: Write | undefined;
-  readonly #byBucket: Map<number, Write> = new Map();
+  /** The newest write of each list; made with the first write. */
+  #newest: (Write | undefined)[] = [];
   /** Places of committed writes; the last one has sequence `#recentEnd - 1`. */
   #recent: Place[] = [];
   #recentEnd = 0;
@@ -49,20 +53,23 @@ export class PendingWrites {
 
   /** What `add` will need as `older` of a new write. */
   newestInBucket(bucket: number): Write | undefined {
-    return this.#byBucket.get(bucket);
+    return this.#newest[bucket % LISTS];
   }
 
   add(write: Write): void {
     this.#writes.push(write);
     this.#bytes += bytesOf(write);
-    if (write.record !== undefined) this.#byBucket.set(write.bucket, write);
-    else this.#replayed = write;
+    if (write.record === undefined) this.#replayed = write;
+    else {
+      if (this.#newest.length === 0) this.#newest = new Array(LISTS).fill(undefined);
+      this.#newest[write.bucket % LISTS] = write;
+    }
   }
 
   /** The newest pending write of a key. */
   findNewest(key: Uint8Array): Write | undefined {
-    if (this.#byBucket.size === 0) return undefined;
-    let write = this.#byBucket.get(bucketOf(key));
+    if (this.count === 0) return undefined;
+    let write = this.newestInBucket(bucketOf(key));
     const oldest = this.first()?.sequence ?? Number.POSITIVE_INFINITY;
     while (write !== undefined && write.sequence >= oldest) {
       if (write.record !== undefined && equalKeys(write.record.key, key)) return write;
@@ -116,7 +123,8 @@ export class PendingWrites {
     if (this.#replayed === write) this.#replayed = undefined;
     // Cut here, or a key that is always pending would keep all its history alive.
     write.older = undefined;
-    if (this.#byBucket.get(write.bucket) === write) this.#byBucket.delete(write.bucket);
+    const list = write.bucket % LISTS;
+    if (this.#newest[list] === write) this.#newest[list] = undefined;
     this.#remember(write);
     return write;
   }

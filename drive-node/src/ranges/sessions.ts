@@ -9,6 +9,7 @@
 // Not here: who answers a retry, and when (chain/judge.ts).
 
 import { limits, packValue, type Status, unpackValue } from '@piton/protocol';
+import { SessionResults } from './session-results.ts';
 
 /** Results of all sessions of one range: the table travels in one frame when a range is copied. */
 export const RESULTS_MAX = 65_536;
@@ -36,7 +37,7 @@ export interface Session {
    * applied. Of an earlier number that cannot be said, it may have been forgotten with an idle session.
    */
   openedBy: number;
-  readonly results: Map<number, WriteResult>;
+  readonly results: SessionResults;
 }
 
 /** Why a number has no result: it was never seen, or it was forgotten. */
@@ -93,8 +94,7 @@ export class SessionTable {
   ): void {
     const session = this.find(high, low) ?? this.#open(high, low, writeNumber);
     session.lastUsedMs = nowMs;
-    if (writeNumber >= session.lowestOutstanding && !session.results.has(writeNumber)) {
-      session.results.set(writeNumber, result);
+    if (writeNumber >= session.lowestOutstanding && session.results.add(writeNumber, result)) {
       this.#resultCount++;
     }
     this.forget(session, lowestOutstanding);
@@ -104,12 +104,7 @@ export class SessionTable {
   forget(session: Session, lowestOutstanding: number): void {
     if (lowestOutstanding <= session.lowestOutstanding) return;
     session.lowestOutstanding = lowestOutstanding;
-    // Numbers were noted nearly in order: the old ones are in front.
-    for (const number of session.results.keys()) {
-      if (number >= lowestOutstanding) break;
-      session.results.delete(number);
-      this.#resultCount--;
-    }
+    this.#resultCount -= session.results.forgetBelow(lowestOutstanding);
   }
 
   /** Drops sessions that have been silent for longer than any retry may live. */
@@ -185,9 +180,9 @@ export class SessionTable {
   }
 
   #restore(session: Session, number: number, fields: SavedResultFields): void {
-    if (session.results.has(number) || number < session.lowestOutstanding) return;
+    if (number < session.lowestOutstanding) return;
     const [sequence, status, flags, version, valueTag, value] = fields;
-    session.results.set(number, {
+    const isNew = session.results.add(number, {
       sequence,
       status: status as Status,
       flags,
@@ -195,7 +190,7 @@ export class SessionTable {
       valueTag,
       value: value ?? undefined,
     });
-    this.#resultCount++;
+    if (isNew) this.#resultCount++;
   }
 
   #open(high: number, low: number, openedBy: number): Session {
@@ -205,7 +200,7 @@ export class SessionTable {
       lowestOutstanding: 0,
       lastUsedMs: 0,
       openedBy,
-      results: new Map(),
+      results: new SessionResults(),
     };
     const candidates = this.#sessions.get(low);
     if (candidates === undefined) this.#sessions.set(low, [session]);

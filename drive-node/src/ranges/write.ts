@@ -37,7 +37,7 @@ export interface Write {
   followers: Follower[] | undefined;
   /** Told once: whether it was committed, or whether that will not be known here. */
   listeners: ((isCommitted: boolean) => void)[] | undefined;
-  /** The pending write before this one whose key falls into the same bucket. */
+  /** The pending write before this one in the same list of `PendingWrites`. */
   older: Write | undefined;
   readonly bucket: number;
 }
