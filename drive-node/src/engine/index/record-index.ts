@@ -132,6 +132,7 @@ export class RecordIndex {
     let predecessor: Predecessor = Predecessor.none;
     let isUnverified = false;
     let isReplaced = false;
+    let isEntered = false;
     let number = 0;
     hashes.find(high, low);
     while (number < hashes.candidates) {
@@ -152,9 +153,21 @@ export class RecordIndex {
       if (result === LoadResult.found && isFirst) predecessor = this.#judge(view, bytes);
       isReplaced = true;
       const isItself = candidate === place;
-      this.removeDead(number, isItself ? bytes : view.length, isItself ? kind : view.kind);
+      const deadBytes = isItself ? bytes : view.length;
+      const deadKind = isItself ? kind : view.kind;
+      // Nearly always one put replaces another: the entry stays where it is, nothing is moved for it.
+      // Behind an unverified one, perhaps of this very key, it would not come first.
+      if (kind === RecordKind.put && !isUnverified && !isEntered) {
+        if (deadKind === RecordKind.tombstone) this.#tombstones--;
+        this.move(number++, place, deadBytes, bytes);
+        isEntered = true;
+      } else {
+        this.removeDead(number, deadBytes, deadKind);
+      }
     }
-    this.#enter(kind, high, low, place, bytes, isUnverified, isReplaced);
+    const isPresumed = isUnverified && !isReplaced;
+    if (!isEntered) this.#enter(kind, high, low, place, bytes, isUnverified, isPresumed);
+    else if (isUnverified) this.#onUnverified(high, low, place, isPresumed);
     return predecessor;
   }
 
@@ -193,14 +206,13 @@ export class RecordIndex {
     place: number,
     bytes: number,
     isUnverified: boolean,
-    isReplaced: boolean,
+    isPresumed: boolean,
   ): void {
     const isTombstone = kind === RecordKind.tombstone;
     if (isTombstone && !isUnverified && !this.keepsTombstones) return;
     this.insert(place, bytes);
     if (isTombstone) this.#tombstones++;
     if (!isUnverified && !isTombstone) return;
-    const isPresumed = isUnverified && !isReplaced;
     if (isPresumed) this.#superseded++;
     this.#onUnverified(high, low, place, isPresumed);
   }
