@@ -83,6 +83,44 @@ test(
 );
 
 test(
+  'a little that is dead is left alone, what is dead altogether goes, and too much is compacted',
+  deadline(30_000, async () => {
+    const disk = new MemoryDisk();
+    const store = await open(disk);
+    const namespace = store.createNamespace();
+    const scribe = new Scribe(store, namespace);
+    const last = new Map<string, string>();
+    /** Three of four keys are written again later: what is left lies between what is dead. */
+    const half = async (from: number): Promise<void> => {
+      for (const isAgain of [false, true]) {
+        for (let number = from; number < from + 800; number++) {
+          if (isAgain && number % 4 === 0) continue;
+          last.set(`k${number}`, value(isAgain ? number + 0.5 : number));
+          scribe.put(`k${number}`, last.get(`k${number}`) as string);
+        }
+      }
+      await durable(store);
+      await store.compact();
+    };
+    const expectAll = async (): Promise<void> => {
+      for (const [key, expected] of last) assert.is(await read(store, namespace, key), expected);
+    };
+    await half(0);
+    assert.is(store.statistics().compactedBytes, 0);
+    await fillOver(store, scribe, 300, 20);
+    await store.compact();
+    assert.is(store.statistics().compactedBytes, 0);
+    assert.ok(disk.usedBytes < 8 * (1 << 16), `${disk.usedBytes} bytes of 1.1 million are left`);
+    for (let from = 800; from < 8000; from += 800) await half(from);
+    const { compactedBytes, logBytes, liveBytes } = store.statistics();
+    assert.ok(compactedBytes > 100_000, `${compactedBytes} bytes were moved`);
+    assert.ok(logBytes < liveBytes + 9 * (1 << 16), `${logBytes} bytes for ${liveBytes} live ones`);
+    await expectAll();
+    await store.close();
+  }),
+);
+
+test(
   'long dead records are passed over, long live ones move, and a restart finds them',
   deadline(30_000, async () => {
     const disk = new MemoryDisk();

@@ -31,7 +31,7 @@ async function open(disk: MemoryDisk, owner?: RememberingOwner): Promise<LogStor
     disk,
     owner,
     cacheBytes: 1 << 18,
-    capacityBytes: 1 << 25,
+    capacityBytes: 1 << 21,
     segmentBytes: 1 << 16,
     checkpointBytes: 1 << 20,
     compactionBytesPerSecond: 1 << 30,
@@ -59,7 +59,10 @@ async function fill(store: LogStore): Promise<Scribe> {
   const older = await store.get(scribe.namespace, Buffer.from('stays-1'));
   assert.ok((older?.era ?? era) < era);
   for (let round = 0; round < 8; round++) {
-    for (let number = 0; number < 300; number++) scribe.put(`churn-${number}`, 'v'.repeat(200));
+    // Some stay everywhere: a segment in which all is dead would go without being looked at.
+    for (let number = 0; number < 300; number++) {
+      scribe.put(number % 4 === 0 ? `left-${round}-${number}` : `churn-${number}`, 'v'.repeat(200));
+    }
     await durable(store);
   }
   return scribe;

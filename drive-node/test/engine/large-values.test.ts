@@ -37,7 +37,7 @@ async function open(
     disk,
     cacheBytes,
     segmentBytes: 1 << 22,
-    capacityBytes: 1 << 27,
+    capacityBytes: 1 << 25,
     compactionBytesPerSecond: 1 << 30,
     openKeyIndex: async () => keyIndex,
   });

@@ -19,8 +19,10 @@ import {
 import { SEGMENT_HEADER_BYTES, type Segment } from './segment.ts';
 
 const CHUNK_BYTES_DEFAULT = 1024 * 1024;
-/** Shorter records are in the window anyway. */
-const SKIPPED_RECORD_BYTES_MIN = 64 * 1024;
+/** For the head of a record as long as this the window is moved: the value need not be read. */
+const LONG_RECORD_BYTES_MIN = 64 * 1024;
+/** The record does not lie whole in the window. */
+const BEYOND_WINDOW = -1;
 
 export interface ScannedHole {
   readonly offset: number;
@@ -34,8 +36,8 @@ export interface ScanVisitor {
   /** `view` is valid during the call. A promise is awaited before the scan goes on. */
   record(view: RecordView, offset: number): Promise<void> | undefined;
   /**
-   * Whether a long record need not be read: asked when only header and key are in the view, and
-   * nothing of it has been checked.
+   * Whether a record need not be looked at: asked when only header and key are in the view, and nothing
+   * of it has been checked.
    */
   isSkipped?(view: RecordView, offset: number): boolean;
   /** Durable bytes that do not hold. */
@@ -125,13 +127,15 @@ export async function scanSegment(request: ScanRequest, visitor: ScanVisitor): P
       if (visitor.chunk !== undefined && !(await visitor.chunk(chunkBytes))) return offset;
       await window.moveTo(offset, HEADER_BYTES);
     }
-    const skipped =
-      visitor.isSkipped === undefined ? 0 : await skippedBytes(request, visitor, window, offset);
-    if (skipped > 0) {
+    // Nearly every record lies whole in the window: nothing is awaited for it.
+    if (visitor.isSkipped !== undefined) {
+      if (isLongBeyond(window, offset)) await window.moveTo(offset, headBytesAt(window, offset));
+      const skipped = skippedBytes(request, visitor, window, view, offset);
       offset += Math.ceil(skipped / unitBytes) * unitBytes;
-      continue;
+      if (skipped > 0) continue;
     }
-    const length = await wholeRecord(request, window, offset);
+    let length = recordInWindow(request, window, offset);
+    if (length === BEYOND_WINDOW) length = await wholeRecord(request, window, offset);
     if (length > 0) {
       view.set(window.bytes, offset - window.start);
       const visited = visitor.record(view, offset);
@@ -152,41 +156,57 @@ export async function scanSegment(request: ScanRequest, visitor: ScanVisitor): P
   return offset;
 }
 
+function headBytesAt(window: Window, offset: number): number {
+  return headBytes(window.bytes, offset - window.start);
+}
+
+/** Whether a long record begins at `offset` whose head is not whole in the window. */
+function isLongBeyond(window: Window, offset: number): boolean {
+  if (!window.holds(offset, HEADER_BYTES)) return false;
+  const at = offset - window.start;
+  if (claimedBytes(window.bytes, at) < LONG_RECORD_BYTES_MIN) return false;
+  return isPlausible(window.bytes, at) && !window.holds(offset, headBytesAt(window, offset));
+}
+
 /** Bytes of a record at `offset` that the visitor does not want to see, or 0. */
-async function skippedBytes(
+function skippedBytes(
   request: ScanRequest,
   visitor: ScanVisitor,
   window: Window,
+  view: RecordView,
   offset: number,
-): Promise<number> {
+): number {
   const { bytes } = window;
+  if (!window.holds(offset, HEADER_BYTES)) return 0;
+  const at = offset - window.start;
+  if (!isPlausible(bytes, at) || !window.holds(offset, headBytes(bytes, at))) return 0;
+  const length = claimedBytes(bytes, at);
+  if (offset + length > request.fileBytes) return 0;
+  view.set(bytes, at);
+  return visitor.isSkipped?.(view, offset) === true ? length : 0;
+}
+
+/** Bytes of the good record at `offset`; 0 when there is none; or BEYOND_WINDOW. */
+function recordInWindow(request: ScanRequest, window: Window, offset: number): number {
+  const { bytes } = window;
+  if (!window.holds(offset, HEADER_BYTES)) return BEYOND_WINDOW;
   const at = offset - window.start;
   if (!isPlausible(bytes, at)) return 0;
   const length = claimedBytes(bytes, at);
-  if (length < SKIPPED_RECORD_BYTES_MIN || offset + length > request.fileBytes) return 0;
-  const headLength = headBytes(bytes, at);
-  if (!window.holds(offset, headLength)) await window.moveTo(offset, headLength);
-  if (!window.holds(offset, headLength)) return 0;
-  const head = new RecordView();
-  head.set(window.bytes, offset - window.start);
-  return visitor.isSkipped?.(head, offset) === true ? length : 0;
+  if (offset + length > request.fileBytes) return 0;
+  if (!window.holds(offset, length)) return BEYOND_WINDOW;
+  const start = request.segment.checksumStart(offset);
+  return checksumOf(bytes, at, length, start) === readWord(bytes, at) ? length : 0;
 }
 
 /** Bytes of the good record at `offset`, or 0. The window may move, not away from it. */
 async function wholeRecord(request: ScanRequest, window: Window, offset: number): Promise<number> {
   if (!window.holds(offset, HEADER_BYTES)) await window.moveTo(offset, HEADER_BYTES);
-  if (!window.holds(offset, HEADER_BYTES)) return 0;
-  const at = offset - window.start;
-  if (!isPlausible(window.bytes, at)) return 0;
-  const length = claimedBytes(window.bytes, at);
-  if (offset + length > request.fileBytes) return 0;
-  if (!window.holds(offset, length)) await window.moveTo(offset, length);
-  if (!window.holds(offset, length)) return 0;
-  const inWindow = offset - window.start;
-  const start = request.segment.checksumStart(offset);
-  const isGood =
-    checksumOf(window.bytes, inWindow, length, start) === readWord(window.bytes, inWindow);
-  return isGood ? length : 0;
+  let length = recordInWindow(request, window, offset);
+  if (length !== BEYOND_WINDOW || !window.holds(offset, HEADER_BYTES)) return Math.max(0, length);
+  await window.moveTo(offset, claimedBytes(window.bytes, offset - window.start));
+  length = recordInWindow(request, window, offset);
+  return Math.max(0, length);
 }
 
 /**
@@ -202,7 +222,8 @@ async function findNext(
   let first: number | undefined;
   let offset = hole + unitBytes;
   while (offset + HEADER_BYTES <= fileBytes) {
-    const length = await wholeRecord(request, window, offset);
+    let length = recordInWindow(request, window, offset);
+    if (length === BEYOND_WINDOW) length = await wholeRecord(request, window, offset);
     if (length === 0) {
       offset += unitBytes;
       continue;

@@ -20,6 +20,7 @@ import { scanSegment } from '../log/log-scanner.ts';
 import type { LogWriter } from '../log/log-writer.ts';
 import {
   type AnyRecord,
+  LARGE_VALUE_BYTES,
   ownRecord,
   RecordView,
   recordBytes,
@@ -32,8 +33,9 @@ import type { StoreFacts } from '../log/store-facts.ts';
 import type { UnappliedRecords } from '../log/unapplied.ts';
 import { RecordKind, StoreError } from '../store.ts';
 import type { CheckpointKeeper } from './checkpoint-keeper.ts';
+import { LiveOffsets, liveOffsets } from './live-places.ts';
 import type { Verifier } from './verifier.ts';
-import { type Choice, chooseVictim, deadBytes } from './victim.ts';
+import { type Choice, chooseVictim, deadBytes, isEmpty } from './victim.ts';
 
 const CHUNK_BYTES = 128 * 1024;
 const CONSIDER_MS = 200;
@@ -46,8 +48,9 @@ const UNTHROTTLED_SHARE = 0.05;
 const THROTTLED_SHARE = 0.25;
 /** Records of a segment that may wait for a read at the same time. */
 const LATE_MAX = 128;
-const PAGES_PER_TURN = 256;
 const ATTEMPTS_MAX = 64;
+/** Looking for what is alive pays while the index has at most one entry for so many bytes of a segment. */
+const BYTES_PER_ENTRY = 8;
 /** A nearly full store gives up its last segment when this much of it is dead. */
 const ROLL_DEAD_SHARE = 0.1;
 
@@ -192,6 +195,7 @@ export class Compactor {
       segment.isEmptied = true;
       return;
     }
+    const live = await this.#findLive(segment);
     const file = await disk.open(segment.path, 'read');
     let isDone = false;
     this.#lateFailure = undefined;
@@ -201,7 +205,7 @@ export class Compactor {
         { ...request, fileBytes: segment.appendedBytes, chunkBytes: CHUNK_BYTES },
         {
           record: (view, offset) => this.#take(view, segment, offset),
-          isSkipped: (view, offset) => this.#isLeft(view, segment, offset),
+          isSkipped: (view, offset) => this.#isLeft(view, segment, offset, live),
           hole: () => {
             segment.isDamaged = true;
           },
@@ -234,13 +238,29 @@ export class Compactor {
     return !this.#isStopped;
   }
 
+  /** Undefined: what is alive is found out record by record. */
+  async #findLive(segment: Segment): Promise<LiveOffsets | undefined> {
+    const { segments, index, clock } = this.#parts;
+    const { hashes } = index;
+    // The index does not know of all tombstones, so every head must be believed: all is looked at.
+    if (segment.tombstoneBytes + segment.copiedTombstoneBytes > 0) return undefined;
+    if (hashes.count > segment.appendedBytes / BYTES_PER_ENTRY) return undefined;
+    return new LiveOffsets(await liveOffsets(hashes, segments, segment, clock));
+  }
+
   /**
-   * Whether a long record can be passed over without reading its value: a put that no entry points
-   * to. Its head is not checked yet. Were it damaged, an entry would be left over in the end, and the
-   * segment would stay.
+   * Whether a record can be passed over: a put that no entry points to. Its head is not checked yet.
+   * Were it damaged, an entry would be left over in the end, and the segment would stay.
    */
-  #isLeft(view: RecordView, segment: Segment, offset: number): boolean {
+  #isLeft(
+    view: RecordView,
+    segment: Segment,
+    offset: number,
+    live: LiveOffsets | undefined,
+  ): boolean {
     if (view.kind !== RecordKind.put) return false;
+    if (live !== undefined) return !live.isLive(offset);
+    if (view.length < LARGE_VALUE_BYTES) return false;
     const { segments, index } = this.#parts;
     const { hasher, hashes } = index;
     hasher.hash(view.namespace, view.bytes, view.keyStart, view.keyBytes);
@@ -356,24 +376,8 @@ export class Compactor {
     return { place: segments.placeAt(position) as number, bytes };
   }
 
-  /** Looks through the whole index, a few pages at a time: nothing may point to the segment. */
   async #isUnused(segment: Segment): Promise<boolean> {
     const { index, segments, clock } = this.#parts;
-    const { hashes } = index;
-    let isUnused = true;
-    for (let slot = 0; slot < hashes.directoryLength; slot++) {
-      hashes.forEachPlace(slot, (place) => {
-        if (segments.slotOf(place) === segment.slot) isUnused = false;
-      });
-      if (slot % PAGES_PER_TURN !== PAGES_PER_TURN - 1) continue;
-      await new Promise<void>((resolve) => clock.defer(resolve));
-    }
-    return isUnused;
+    return (await liveOffsets(index.hashes, segments, segment, clock)).length === 0;
   }
-}
-
-/** Nothing in it is known to be alive, and it holds nothing that must be kept for other reasons. */
-function isEmpty(segment: Segment): boolean {
-  const tombstoneBytes = segment.tombstoneBytes + segment.copiedTombstoneBytes;
-  return segment.liveBytes <= 0 && tombstoneBytes === 0 && !segment.isDamaged;
 }
