@@ -88,12 +88,19 @@ test('hot ranges with three copies are spread as well', () => {
 });
 
 test('a drive that joins gets its share of the bytes, though what is measured of the work is noisy', () => {
-  const roll = dice(7);
-  const of = () => ({ bytes: MB, reads: 80 + roll(40) });
-  for (let seed = 0; seed < 50; seed++) {
-    const { drives } = planFor(layout({ drives: 6, ranges: 40, replicas: 3, of, empty: 1 }, seed));
-    const fill = drives.at(-1)?.byteFillAfter ?? 0;
-    assert.ok(fill >= 0.85, `layout ${seed}: the new drive has ${fill} of its share`);
+  // Without the tolerance for noise in the work, or counting only drives above their share, 0.8 and less is left.
+  const shapes = [
+    { drives: 6, ranges: 40 },
+    { drives: 4, ranges: 32 },
+  ];
+  for (const { drives, ranges } of shapes) {
+    for (let seed = 0; seed < 40; seed++) {
+      const roll = dice(seed + 7);
+      const of = () => ({ bytes: MB, reads: 50 + roll(100) });
+      const plan = planFor(layout({ drives, ranges, replicas: 3, of, empty: 1 }, seed));
+      const fill = plan.drives.at(-1)?.byteFillAfter ?? 0;
+      assert.ok(fill >= 0.85, `${drives} drives, layout ${seed}: the new one has ${fill}`);
+    }
   }
 });
 
