@@ -66,6 +66,27 @@ test('without zones replicas are on different drives', () => {
   }
 });
 
+test('few ranges: neighbours stay together on the same drives, and these are no fuller for it', () => {
+  const count = 60;
+  const few = rangesOf({
+    name: 'few',
+    bytes: new Float64Array(count).map((_, i) => ((i % 7) + 1) * 20e6),
+    readBps: new Float64Array(count).fill(50_000),
+    writeBps: new Float64Array(count).fill(20_000),
+  });
+  const drives = {
+    ...driveList(6),
+    drives: driveList(6).drives.map((drive) => ({ ...drive, capacity: [2e9, 40e6] })),
+  };
+  for (const objective of ['drives', 'even'] as const) {
+    const result = plan({ ranges: few, drives }, { replicas: 2, objective });
+    const json = planToJson(result, few);
+    assert.equal(verifyPlan(json, few, drives).faults, []);
+    assert.ok(result.entries <= 24, `${objective}: ${result.entries} entries`);
+    assert.ok(json.utilisation[0]!.max <= 1.1 * json.utilisation[0]!.mean);
+  }
+});
+
 test('reads: all replicas sharing them need no more drives than the tail alone', () => {
   const drives = driveList(70, [24, 23, 23]);
   const result = plan({ ranges, drives }, { replicas: 3, reads: 'shared' });

@@ -7,6 +7,8 @@ import type { CoverModel, LinearSolver } from './solver.ts';
 
 /** An iteration of the simplex method goes through all rows; its price per row, in the steps of the other searches. */
 const STEPS_PER_ROW = 60;
+/** With more rows an iteration does not take longer any more: few of them are in any pattern that changes. */
+const ITERATION_STEPS_MAX = 12_000;
 /** Where ranges are not divided most of the work is between the iterations, and goes with the number of patterns. */
 const WHOLE_STEPS_PER_COLUMN = 16;
 /** The least that a question of the solver costs: so that a stop is noticed also where it does not iterate. */
@@ -61,7 +63,7 @@ class HighsCover implements CoverModel {
     let counted = 0;
     const price = this.#isWhole
       ? this.#columns * WHOLE_STEPS_PER_COLUMN
-      : this.#rows * STEPS_PER_ROW;
+      : Math.min(this.#rows * STEPS_PER_ROW, ITERATION_STEPS_MAX);
     const ask = ({ data, interrupt }: InterruptEvent): undefined => {
       const iterations = data.simplex_iteration_count ?? Number(data.mip_total_lp_iterations ?? 0);
       const fresh = Math.max(0, iterations - counted);

@@ -62,7 +62,7 @@ export function packMerged(
     if (merged.count > PIECES_MAX || budget.isOver) return undefined;
     if (merged.count < drives) continue;
     const items = coarseItems(merged, capacity);
-    const own = budget.take(STEPS_PER_SHARE);
+    const own = budget.part(STEPS_PER_SHARE);
     const options = { lower: drives, seed, budget: own };
     const { solution } = packCoarse(items, options);
     if (solution.length > drives) continue;

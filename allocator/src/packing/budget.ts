@@ -17,8 +17,9 @@ export class Budget {
   /** Takes `steps` from the budget; false when it is used up or the caller wants an end. */
   spend(steps: number): boolean {
     if (this.#stopped) return false;
-    this.#left -= steps;
-    if (this.#charged !== undefined) this.#charged.#left -= steps;
+    for (let each: Budget | undefined = this; each !== undefined; each = each.#charged) {
+      each.#left -= steps;
+    }
     this.#untilAsked -= steps;
     if (this.#left < 0) this.#stopped = true;
     else if (this.#untilAsked <= 0 && this.#shouldStop !== undefined) {

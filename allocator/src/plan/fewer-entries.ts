@@ -29,7 +29,7 @@ export function saveEntries(
   const entries = countRuns(joins, best);
   const isMiddling = count <= MERGED_ITEMS_MAX && count >= drives * MERGED_PER_DRIVE_MIN;
   if (isMiddling && entries > 2.5 * drives) {
-    best = packMerged(packing, capacity, drives, entries, seed, budget.take(budget.left)) ?? best;
+    best = packMerged(packing, capacity, drives, entries, seed, budget.part(budget.left)) ?? best;
   }
   if (count > REJOINED_ITEMS_MAX || countRuns(joins, best) <= 2 * drives) return best;
   const bins = equalBins(packing, capacity, drives);

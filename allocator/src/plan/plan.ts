@@ -12,7 +12,7 @@ import { formatQuantity } from '../model/units.ts';
 import { Budget } from '../packing/budget.ts';
 import { exactSum } from '../packing/packing.ts';
 import { apportion } from '../replicas/apportion.ts';
-import { dealToParts, partsOf, zoneShares } from '../replicas/zones.ts';
+import { type Dealing, dealingsFor, dealToParts, partsOf, zoneShares } from '../replicas/zones.ts';
 import { type Candidates, candidatesOf, splitByZone } from './candidates.ts';
 import { type Demand, demandOf, pick, pickJoins, wholeDemand } from './demand.ts';
 import { type Placed, packOnSupply } from './placing.ts';
@@ -39,6 +39,31 @@ function withCopies(
 interface ZonedPlan {
   readonly drives: PlannedDrive[];
   readonly chains: readonly Int32Array[];
+  /** Load of the fullest drive as a share of what is usable of it, in the resource where it is highest. */
+  fullest: number;
+}
+
+/** How large a part each zone gets, and how ranges are dealt to the zones. */
+interface ZoneTry {
+  readonly weights: readonly number[];
+  readonly dealing: Dealing;
+}
+
+/** Above this no zone is searched until its budget ends. */
+const DIVIDED_BUDGET_RANGES_MAX = 20_000;
+/** Another way of dealing ranges out must level the fullest drive by this much to be worth more index entries. */
+const LEVELLING_MIN = 0.05;
+
+function fullestShare(columns: readonly Float64Array[], { drives, binOf }: Placed): number {
+  let fullest = 0;
+  columns.forEach((column, r) => {
+    const loads = new Float64Array(drives.length);
+    for (let k = 0; k < binOf.length; k++) loads[binOf[k]!]! += column[k]!;
+    drives.forEach(({ usable }, b) => {
+      fullest = Math.max(fullest, loads[b]! / Math.max(1, usable[r]!));
+    });
+  });
+  return fullest;
 }
 
 class Planner {
@@ -110,7 +135,12 @@ class Planner {
     };
   }
 
-  #pack(columns: readonly Float64Array[], at: Int32Array, candidates: Candidates): Placed {
+  #pack(
+    columns: readonly Float64Array[],
+    at: Int32Array,
+    candidates: Candidates,
+    budget: Budget,
+  ): Placed {
     const ranges = this.#ranges;
     const layer = {
       columns,
@@ -118,7 +148,7 @@ class Planner {
       resources: this.#resources,
       objective: this.#options.objective,
       seed: this.#options.seed,
-      budget: this.#budget,
+      budget,
       mergeSteps: this.#mergeSteps,
       tools: this.#tools,
       wantsCurve: this.#wantsCurve,
@@ -131,7 +161,7 @@ class Planner {
   #planSingle(placeable: Int32Array, chain: Int32Array): void {
     const isAll = placeable.length === this.#ranges.count;
     const columns = isAll ? this.#whole : pick(this.#whole, placeable);
-    const placed = this.#pack(columns, placeable, this.#candidates);
+    const placed = this.#pack(columns, placeable, this.#candidates, this.#budget);
     this.#drives.push(...placed.drives);
     for (let k = 0; k < placeable.length; k++) chain[placeable[k]!] = placed.binOf[k]!;
     this.#bounds.push(...placed.bounds);
@@ -142,20 +172,22 @@ class Planner {
     const zones = splitByZone(this.#candidates, most);
     this.#checkZones(zones, placeable, most);
     this.#bounds.push(...this.#replicatedBounds(placeable, zones, most));
+    const dealings = dealingsFor(placeable.length, zones.length * most);
+    const tries = this.#zoneWeights(zones, most).flatMap((weights) =>
+      dealings.map((dealing) => ({ weights, dealing })),
+    );
     let best: ZonedPlan | undefined;
-    for (const weights of this.#zoneWeights(zones, most)) {
-      const found = this.#tryZones(placeable, zones, weights, most);
-      if (found === undefined) continue;
-      if (best === undefined || found.drives.length < best.drives.length) best = found;
-      if (best.drives.length <= bestBound(this.#bounds).drives || this.#budget.isOver) break;
+    for (const [at, how] of tries.entries()) {
+      // The same weights are tried in every way: fewer entries count as well.
+      const isNextSize = at % dealings.length === 0;
+      const isDone = (best?.drives.length ?? Number.POSITIVE_INFINITY) <= this.#lower;
+      if (isNextSize && (isDone || this.#budget.isOver)) break;
+      const found = this.#tryZones(placeable, zones, most, how, tries.length - at);
+      if (found !== undefined && (best === undefined || this.#isBetter(found, best))) best = found;
     }
     // The plain proportions once more, now letting the refusal through with its reason.
-    best ??= this.#packZones(
-      placeable,
-      zones,
-      zones.map((zone) => zone.weight()),
-      most,
-    );
+    const plain = { weights: zones.map((zone) => zone.weight()), dealing: 'arcs' as const };
+    best ??= this.#packZones(placeable, zones, most, plain, this.#budget.left);
     this.#drives.push(...best.drives);
     for (const [j, chain] of chains.entries()) chain.set(best.chains[j]!);
   }
@@ -166,19 +198,32 @@ class Planner {
     if (!this.#candidates.isFinite() || !this.#candidates.areEqual) return [plain];
     if (this.#options.objective === 'even') return [plain];
     const sizes = zones.map((zone) => zone.list.length);
-    const lower = bestBound(this.#bounds).drives;
+    const lower = this.#lower;
     const whole = [0, 1, 2].map((more) => apportion(sizes, lower + more, most));
     return [...whole.filter((weights) => weights !== undefined), plain];
   }
 
+  get #lower(): number {
+    return bestBound(this.#bounds).drives;
+  }
+
+  #isBetter(found: ZonedPlan, best: ZonedPlan): boolean {
+    if (this.#options.objective === 'even') return found.fullest < best.fullest - LEVELLING_MIN;
+    if (found.drives.length !== best.drives.length) return found.drives.length < best.drives.length;
+    const { joins } = this.#ranges;
+    return countEntries(joins, found.chains) < countEntries(joins, best.chains);
+  }
+
+  /** `triesLeft`, this one included, divide what is left of the budget. */
   #tryZones(
     placeable: Int32Array,
     zones: readonly Candidates[],
-    weights: readonly number[],
     most: number,
+    how: ZoneTry,
+    triesLeft: number,
   ): ZonedPlan | undefined {
     try {
-      return this.#packZones(placeable, zones, weights, most);
+      return this.#packZones(placeable, zones, most, how, this.#budget.left / triesLeft);
     } catch (error) {
       if (error instanceof NoPlanError || error instanceof InfeasibleError) return undefined;
       throw error;
@@ -188,18 +233,23 @@ class Planner {
   #packZones(
     placeable: Int32Array,
     zones: readonly Candidates[],
-    weights: readonly number[],
     most: number,
+    how: ZoneTry,
+    steps: number,
   ): ZonedPlan {
     const empty = (): Int32Array => new Int32Array(this.#ranges.count).fill(-1);
     const zoneOf = Array.from({ length: most }, empty);
-    const result: ZonedPlan = { drives: [], chains: Array.from({ length: most }, empty) };
+    const result = { drives: [], chains: Array.from({ length: most }, empty), fullest: 0 };
     for (let copies = 1; copies <= most; copies++) {
       const at = withCopies(this.#ranges, this.#options.replicas, placeable, copies);
-      if (at.length > 0) this.#deal(at, copies, weights, zoneOf);
+      if (at.length > 0) this.#deal(at, copies, how, zoneOf);
     }
+    // The search among few ranges ends with its budget; what a zone does not need is left to those after it.
+    const isDivided = placeable.length <= DIVIDED_BUDGET_RANGES_MAX;
+    const own = isDivided ? this.#budget.take(steps) : this.#budget;
     zones.forEach((zone, z) => {
-      this.#packZone(zone, z, zoneOf, result);
+      const part = isDivided ? own.take(own.left / (zones.length - z)) : own;
+      this.#packZone(zone, z, zoneOf, result, part);
     });
     return result;
   }
@@ -207,19 +257,25 @@ class Planner {
   #deal(
     at: Int32Array,
     copies: number,
-    weights: readonly number[],
+    { weights, dealing }: ZoneTry,
     zoneOf: readonly Int32Array[],
   ): void {
     const parts = partsOf(zoneShares(weights, copies), copies);
     const columns = [...pick(this.#demand.base, at), ...pick(this.#demand.tail, at)];
-    const partOf = dealToParts(columns, pickJoins(this.#ranges.joins, at), parts);
+    const partOf = dealToParts(columns, pickJoins(this.#ranges.joins, at), parts, dealing);
     for (let k = 0; k < at.length; k++) {
       const chain = parts[partOf[k]!]!.zones;
       for (let j = 0; j < copies; j++) zoneOf[j]![at[k]!] = chain[j]!;
     }
   }
 
-  #packZone(zone: Candidates, z: number, zoneOf: readonly Int32Array[], result: ZonedPlan): void {
+  #packZone(
+    zone: Candidates,
+    z: number,
+    zoneOf: readonly Int32Array[],
+    result: ZonedPlan,
+    budget: Budget,
+  ): void {
     const copyAt = new Int8Array(this.#ranges.count).fill(-1);
     zoneOf.forEach((column, j) => {
       for (let i = 0; i < column.length; i++) if (column[i] === z) copyAt[i] = j;
@@ -230,7 +286,8 @@ class Planner {
     const columns = this.#demand.base.map((column, r) =>
       Float64Array.from(at, (i) => column[i]! + (isTail(i) ? this.#demand.tail[r]![i]! : 0)),
     );
-    const placed = this.#pack(columns, at, zone);
+    const placed = this.#pack(columns, at, zone, budget);
+    result.fullest = Math.max(result.fullest, fullestShare(columns, placed));
     const offset = result.drives.length;
     result.drives.push(...placed.drives);
     for (let k = 0; k < at.length; k++) {

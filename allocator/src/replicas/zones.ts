@@ -90,11 +90,25 @@ function partBins(
   };
 }
 
+/**
+ * How ranges are dealt to the parts: by arcs, which keeps neighbours together, or one by one, which comes closer to the shares
+ * where ranges are few.
+ */
+export type Dealing = 'arcs' | 'singly';
+
+const FEW_PER_PART = 40;
+
+/** The ways worth trying, the one with the smaller index first. */
+export function dealingsFor(itemCount: number, parts: number): readonly Dealing[] {
+  return itemCount >= FEW_PER_PART * parts ? ['arcs'] : ['arcs', 'singly'];
+}
+
 /** Part of each item, so that every part has its share of every column. */
 export function dealToParts(
   columns: readonly Float64Array[],
   joins: Uint8Array,
   parts: readonly Part[],
+  dealing: Dealing,
 ): Int32Array {
   const used = columns.filter((column) => column.some((value) => value > 0));
   const partOf = new Int32Array(joins.length);
@@ -104,7 +118,7 @@ export function dealToParts(
   const bins = partBins(packing, totals, parts);
   partOf.fill(-1);
   const all = new Int32Array(joins.length).map((_, i) => i);
-  if (joins.length >= 40 * parts.length) {
+  if (dealing === 'arcs') {
     placeByArcs(packing, bins, all, partOf, { isBalanced: true });
     return partOf;
   }
