@@ -5,6 +5,7 @@
 // far drives are above their limits, in shares of the limit: it falls with every exchange, so they come to an end, and a
 // high peak for two low ones is a gain. Where limits are capacities the other drive must stay below them.
 
+import { overSquares } from './limits.ts';
 import type { ClusterState } from './state.ts';
 
 export interface ExchangeMove {
@@ -75,12 +76,7 @@ export class Exchanges {
   }
 
   #squares(d: number, loads: readonly number[]): number {
-    let sum = 0;
-    for (let r = 0; r < loads.length; r++) {
-      const over = loads[r]! / Math.max(1, this.#limits[r]![d]!) - 1;
-      if (over > 0) sum += over * over;
-    }
-    return sum;
+    return overSquares(this.#limits, d, loads);
   }
 
   /** The sum of squares of two drives once a copy has come back from the second to the first. */

@@ -20,3 +20,17 @@ export function limitsOf(
     );
   });
 }
+
+/** How far a drive with these loads is above its limits: the squares of the excess, in shares of the limit. */
+export function overSquares(
+  limits: readonly Float64Array[],
+  d: number,
+  loads: readonly number[],
+): number {
+  let sum = 0;
+  for (let r = 0; r < loads.length; r++) {
+    const over = loads[r]! / Math.max(1, limits[r]![d]!) - 1;
+    if (over > 0) sum += over * over;
+  }
+  return sum;
+}

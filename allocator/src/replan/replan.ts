@@ -12,6 +12,7 @@ import type { PlanInput } from '../plan/types.ts';
 import { clusterDrives } from './cluster-drives.ts';
 import { type ExchangeMove, Exchanges } from './exchange.ts';
 import { limitsOf } from './limits.ts';
+import { withoutNeedless } from './needless.ts';
 import { chooseToShed, shedBound } from './shed.ts';
 import { ClusterState } from './state.ts';
 import type { CurrentPlacement, Replan, ReplanOptions } from './types.ts';
@@ -73,7 +74,9 @@ class Replanner {
     this.#sayOverloads();
     if (this.#options.isShrinking) this.#shrink();
     const limits = { movesPerDrive: this.#options.movesPerDrive ?? 1_000_000 };
-    const { ordered, stuck } = orderMoves(state, this.#netMoves(), limits);
+    const net = this.#netMoves();
+    const needed = this.#options.isBalancing ? withoutNeedless(state, this.#limits, net) : net;
+    const { ordered, stuck } = orderMoves(state, needed, limits);
     for (const move of stuck) {
       state.move(move.copy, move.from);
       this.#unsolved.push(
