@@ -9,7 +9,7 @@ import { chainOf, check, drive, key, putAll, type Scene, values } from './return
 import { record } from './world.ts';
 
 const test = suite('refusals during a copy');
-const { syncing } = MemberState;
+const { offline, syncing } = MemberState;
 const KEYS = 40;
 
 /** Conditional puts, sent again, of which each finds another version than it wants. */
@@ -26,6 +26,17 @@ async function refuseSome({ world, client }: Scene, epoch: number): Promise<void
   }
 }
 
+async function refuseUntilCopied(scene: Scene, syncEpoch: number): Promise<void> {
+  const { world } = scene;
+  const isDone = (): boolean => drive(world, 'a').finished.some(({ epoch }) => epoch === syncEpoch);
+  let rounds = 0;
+  for (; !isDone() && rounds < 2_000; rounds++) {
+    await refuseSome(scene, syncEpoch);
+    await world.sim.run(isDone, 1);
+  }
+  assert.ok(isDone() && rounds > 1, `${rounds} rounds`);
+}
+
 for (const seed of [1, 2, 3, 4]) {
   test(
     `keys whose writes are refused meanwhile are copied all the same (seed ${seed})`,
@@ -34,17 +45,31 @@ for (const seed of [1, 2, 3, 4]) {
       const { world } = scene;
       const before = values(KEYS, 'old');
       await putAll(scene, 'a', 1, before);
-      const syncs = record(1, 2, ['a', ['b', syncing]]);
-      const isDone = (): boolean => drive(world, 'a').finished.some(({ epoch }) => epoch === 2);
-      await world.install(syncs, ['b', 'a']);
-      let rounds = 0;
-      for (; !isDone() && rounds < 2_000; rounds++) {
-        await refuseSome(scene, 2);
-        await world.sim.run(isDone, 1);
-      }
-      assert.ok(isDone() && rounds > 1, `${rounds} rounds`);
+      await world.install(record(1, 2, ['a', ['b', syncing]]), ['b', 'a']);
+      await refuseUntilCopied(scene, 2);
       await world.install(record(1, 3, ['a', 'b']), ['b', 'a']);
       await check(scene, 'b', 3, before);
+    }),
+  );
+}
+
+for (const seed of [1, 2, 3, 4]) {
+  test(
+    `keys that were deleted while a drive was away stay deleted on it (seed ${seed})`,
+    deadline(20_000, async () => {
+      const scene = await chainOf(['a', 'b'], [], seed);
+      const { world, client } = scene;
+      await putAll(scene, 'a', 1, values(KEYS, 'old'));
+      await world.install(record(1, 2, ['a', ['b', offline]]), ['b', 'a']);
+      for (let n = 0; n < KEYS; n++) {
+        const { status } = await client.delete('a', key(n), { epoch: 2 });
+        assert.is(status, Status.ok);
+      }
+      await world.install(record(1, 3, ['a', ['b', syncing]]), ['b', 'a']);
+      await refuseUntilCopied(scene, 3);
+      await world.install(record(1, 4, ['a', 'b']), ['b', 'a']);
+      const nothing = Array.from({ length: KEYS }, (_, n) => [key(n), undefined] as const);
+      await check(scene, 'b', 4, new Map(nothing));
     }),
   );
 }
