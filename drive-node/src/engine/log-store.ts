@@ -244,7 +244,7 @@ export class LogStore implements Store {
   }
 
   #checkRoom(kind: RecordKind, bytes: number, isTaken: boolean): void {
-    const { space, compactor } = this.#parts;
+    const { space, compactor, deviceRoom, writer } = this.#parts;
     if (kind !== RecordKind.put) {
       space.checkReserved(bytes);
       return;
@@ -252,6 +252,7 @@ export class LogStore implements Store {
     if (isTaken) space.checkTakenPut(bytes);
     else if (!space.hasRoomForPut(bytes)) {
       compactor.consider();
+      deviceRoom.advanced(writer.appendedPosition);
       throw space.refusal();
     }
   }

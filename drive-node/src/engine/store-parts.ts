@@ -19,6 +19,7 @@ import { RecordIndex } from './index/record-index.ts';
 import { KeyFiller } from './keys/key-filler.ts';
 import type { KeyIndex } from './keys/key-index.ts';
 import { Overlay } from './keys/overlay.ts';
+import { DeviceRoom } from './log/device-room.ts';
 import { LogWriter } from './log/log-writer.ts';
 import type { Segment } from './log/segment.ts';
 import type { SegmentTable } from './log/segment-table.ts';
@@ -87,6 +88,7 @@ export interface FinishOptions {
 export interface StoreParts extends StoreCore {
   readonly writer: LogWriter;
   readonly space: LogSpace;
+  readonly deviceRoom: DeviceRoom;
   readonly sweeper: DropSweeper;
   readonly compactor: Compactor;
   readonly checkpoints: CheckpointKeeper;
@@ -129,12 +131,16 @@ export function finishParts(core: StoreCore, options: FinishOptions): StoreParts
       progress: (failure) => {
         tell(core.listeners, failure);
         if (failure !== undefined) return;
+        deviceRoom.advanced(writer.appendedPosition);
         if (checkpoints.isDue(writer.appendedPosition)) checkpoints.begin(writer.appendedPosition);
         compactor.consider();
       },
       deviceFull: (isFull) => {
         if (space.isDeviceFull === isFull) return;
         space.isDeviceFull = isFull;
+        // Until it has been asked: there is room for what was refused.
+        if (!isFull) space.noteDevice(Number.POSITIVE_INFINITY);
+        deviceRoom.look();
         tell(core.listeners);
       },
     },
@@ -174,8 +180,19 @@ export function finishParts(core: StoreCore, options: FinishOptions): StoreParts
     bytesPerSecond: options.compactionBytesPerSecond,
     freed: () => tell(core.listeners),
   });
+  const deviceRoom: DeviceRoom = new DeviceRoom({
+    ...{ disk, directory, clock, space },
+    segmentBytes: segments.segmentBytes,
+    owedBytes: () => writer.pendingBytes + index.hashes.bytes,
+    changed: () => {
+      tell(core.listeners);
+      compactor.consider();
+    },
+  });
+  deviceRoom.look();
   const { recoveredPosition, isRebuilt } = options;
-  return { ...core, writer, space, checkpoints, sweeper, compactor, recoveredPosition, isRebuilt };
+  const running = { writer, space, deviceRoom, checkpoints, sweeper, compactor };
+  return { ...core, ...running, recoveredPosition, isRebuilt };
 }
 
 async function flushUpTo({ writer }: LogEnd, position: number): Promise<void> {
@@ -188,7 +205,9 @@ function tell(listeners: readonly ProgressListener[], failure?: StoreError): voi
 
 /** Lets go of everything in order. With `saves`: nothing is left to replay. */
 export async function shutDown(parts: StoreParts, saves: boolean): Promise<void> {
-  const { compactor, sweeper, verifier, filler, writer, checkpoints } = parts;
+  const { compactor, sweeper, verifier, filler, writer, checkpoints, deviceRoom } = parts;
+  deviceRoom.stop();
+  writer.endPatience();
   await compactor.stop();
   await sweeper.stop();
   verifier.stop();

@@ -64,6 +64,7 @@ export class LogWriter {
   #isRunning = false;
   #isFlushWanted = false;
   #isFlushTimed = false;
+  #isPatient = true;
   #failure: StoreError | undefined;
   #idle: (() => void)[] = [];
   flushes = 0;
@@ -154,6 +155,11 @@ export class LogWriter {
     if (this.#durablePosition >= position) return;
     if (this.#failure !== undefined) throw this.#failure;
     return this.#waiters.wait(position);
+  }
+
+  /** From now on a full device is an error like any other: whoever stops cannot wait for room. */
+  endPatience(): void {
+    this.#isPatient = false;
   }
 
   /** Lets the operation under way end; nothing is begun any more. */
@@ -330,7 +336,8 @@ export class LogWriter {
   async #afterRoom(error: unknown, run: () => Promise<void>): Promise<void> {
     let met = error;
     for (;;) {
-      if (diskErrorCode(met) !== 'ENOSPC' || this.#failure !== undefined) throw met;
+      const isOver = this.#failure !== undefined || !this.#isPatient;
+      if (diskErrorCode(met) !== 'ENOSPC' || isOver) throw met;
       this.#options.deviceFull(true);
       await this.#pause();
       try {

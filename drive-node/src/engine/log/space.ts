@@ -3,7 +3,8 @@
 //   0 ........ puts ........ | taken puts | tombstones, states | compaction | capacity
 //
 // Puts stop first, so that a full store can still delete and clean up. A put that the head of its chain has
-// taken may use a part of the reserve: no member can refuse it any more (decision 0025). A device that reports itself
+// taken may use a part of the reserve: no member can refuse it any more (decision 0025). The same reserve is kept of what the
+// device has free (device-room.ts), if that is less than the capacity leaves. A device that reports itself
 // full stops puts as well, whatever the capacity says.
 
 import { StoreError } from '../store.ts';
@@ -18,6 +19,9 @@ const TOMBSTONE_SHARE = 0.5;
 export class LogSpace {
   readonly capacityBytes: number;
   isDeviceFull = false;
+  /** What the device had for the log when it was asked last, and how long the log was then. */
+  #deviceBytes = Number.POSITIVE_INFINITY;
+  #usedBytesThen = 0;
   readonly #segments: SegmentTable;
   readonly #reserveBytes: number;
   /** The put that was refused last, if none has been taken since. */
@@ -38,7 +42,30 @@ export class LogSpace {
 
   /** Bytes that puts may still use. */
   get freeBytes(): number {
-    return this.capacityBytes - this.#reserveBytes - this.#segments.usedBytes;
+    return this.roomBytes - this.#reserveBytes;
+  }
+
+  /** By how much the log may become longer at all. */
+  get roomBytes(): number {
+    return Math.min(this.#capacityLeft, this.#deviceLeft);
+  }
+
+  /** The device, and not the capacity, leaves no room for puts. */
+  get isDeviceShort(): boolean {
+    return this.#deviceLeft <= this.#reserveBytes;
+  }
+
+  noteDevice(freeBytes: number): void {
+    this.#deviceBytes = freeBytes;
+    this.#usedBytesThen = this.#segments.usedBytes;
+  }
+
+  get #capacityLeft(): number {
+    return this.capacityBytes - this.#segments.usedBytes;
+  }
+
+  get #deviceLeft(): number {
+    return this.#deviceBytes - (this.#segments.usedBytes - this.#usedBytesThen);
   }
 
   hasRoomForPut(bytes: number): boolean {
@@ -52,8 +79,7 @@ export class LogSpace {
   }
 
   refusal(): StoreError {
-    const why = this.isDeviceFull ? 'the device is full' : `${this.capacityBytes} bytes are in use`;
-    return new StoreError('no-space', `no room for a put: ${why}`);
+    return new StoreError('no-space', `no room for a put: ${this.#why}`);
   }
 
   /**
@@ -65,7 +91,14 @@ export class LogSpace {
   }
 
   #check(bytes: number, reserveShare: number): void {
-    if (bytes <= this.freeBytes + this.#reserveBytes * reserveShare) return;
-    throw new StoreError('no-space', `no room: ${this.capacityBytes} bytes are in use`);
+    // What the device has is not asked: it is there for these, and what does not fit after all waits for room.
+    if (bytes <= this.#capacityLeft - this.#reserveBytes * (1 - reserveShare)) return;
+    throw new StoreError('no-space', `no room: ${this.#why}`);
+  }
+
+  get #why(): string {
+    if (this.isDeviceFull) return 'the device is full';
+    if (this.#deviceLeft < this.#capacityLeft) return 'the device is nearly full';
+    return `${this.capacityBytes} bytes are in use`;
   }
 }

@@ -41,7 +41,7 @@ export function chooseVictim(
   const all = segments.all();
   const eligible = all.filter((segment) => isEligible(segments, segment, active, settledPosition));
   if (eligible.length === 0) return undefined;
-  const room = space.capacityBytes - segments.usedBytes;
+  const room = space.roomBytes;
   const isTight = space.isFull || space.freeBytes < 2 * segments.segmentBytes;
   const oldest = all[0] as Segment;
   const deadShare = isTight ? DEAD_SHARE_FULL : usualShare(segments, space);
