@@ -119,7 +119,7 @@ export function makeCore(options: CoreOptions): StoreCore {
 }
 
 export function finishParts(core: StoreCore, options: FinishOptions): StoreParts {
-  const { clock, disk, directory, segments, facts, source, index, cache } = core;
+  const { clock, disk, directory, segments, source, index, cache } = core;
   const space = new LogSpace(segments, options.capacityBytes);
   const writer: LogWriter = new LogWriter(
     {
@@ -135,36 +135,13 @@ export function finishParts(core: StoreCore, options: FinishOptions): StoreParts
         if (checkpoints.isDue(writer.appendedPosition)) checkpoints.begin(writer.appendedPosition);
         compactor.consider();
       },
-      deviceFull: (isFull) => {
-        if (space.isDeviceFull === isFull) return;
-        space.isDeviceFull = isFull;
-        // Until it has been asked: there is room for what was refused.
-        if (!isFull) space.noteDevice(Number.POSITIVE_INFINITY);
-        deviceRoom.look();
-        tell(core.listeners);
-      },
+      deviceFull: (isFull) => deviceRoom.met(isFull),
     },
     options.active,
   );
   source.attach(writer);
   core.logEnd.writer = writer;
-  const checkpoints: CheckpointKeeper = new CheckpointKeeper(
-    {
-      disk,
-      folder: directory,
-      path: `${directory}/checkpoint`,
-      hashes: index.hashes,
-      segments,
-      flushLog: () => writer.flush(),
-      moment: () => ({
-        replayPosition: core.unapplied.settledPosition,
-        ownerState: options.owner?.save() ?? new Uint8Array(0),
-        facts: facts.encodeSnapshot(),
-      }),
-    },
-    options.checkpointBytes,
-    options.checkpointPosition,
-  );
+  const checkpoints: CheckpointKeeper = keeperOf(core, options, writer);
   const sweeper = new DropSweeper({
     ...core,
     checkpoints,
@@ -193,6 +170,27 @@ export function finishParts(core: StoreCore, options: FinishOptions): StoreParts
   const { recoveredPosition, isRebuilt } = options;
   const running = { writer, space, deviceRoom, checkpoints, sweeper, compactor };
   return { ...core, ...running, recoveredPosition, isRebuilt };
+}
+
+function keeperOf(core: StoreCore, options: FinishOptions, writer: LogWriter): CheckpointKeeper {
+  const { disk, directory, segments, facts, index } = core;
+  return new CheckpointKeeper(
+    {
+      disk,
+      folder: directory,
+      path: `${directory}/checkpoint`,
+      hashes: index.hashes,
+      segments,
+      flushLog: () => writer.flush(),
+      moment: () => ({
+        replayPosition: core.unapplied.settledPosition,
+        ownerState: options.owner?.save() ?? new Uint8Array(0),
+        facts: facts.encodeSnapshot(),
+      }),
+    },
+    options.checkpointBytes,
+    options.checkpointPosition,
+  );
 }
 
 async function flushUpTo({ writer }: LogEnd, position: number): Promise<void> {

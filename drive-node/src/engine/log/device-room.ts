@@ -51,6 +51,17 @@ export class DeviceRoom {
     this.look();
   }
 
+  /** The device has refused the log, or takes it again. */
+  met(isFull: boolean): void {
+    const { space, changed } = this.#options;
+    if (space.isDeviceFull === isFull) return;
+    space.isDeviceFull = isFull;
+    // Until it has been asked: there is room for what was refused.
+    if (!isFull) space.noteDevice(Number.POSITIVE_INFINITY);
+    this.look();
+    changed();
+  }
+
   look(): void {
     if (this.#isLooking || this.#isStopped) return;
     this.#isLooking = true;
