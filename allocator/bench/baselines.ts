@@ -9,6 +9,7 @@ import { paperKv, type Workload, ycsb } from '../src/generate/workloads.ts';
 import { PAPER_DRIVE, paperDrives } from '../src/model/drives.ts';
 import { packingFrom } from '../src/packing/packing.ts';
 import { plan } from '../src/plan/plan.ts';
+import type { Objective } from '../src/plan/types.ts';
 import { rangesOf } from './inputs.ts';
 import { percent, type Row, seconds } from './table.ts';
 
@@ -20,12 +21,13 @@ interface Method {
 }
 
 interface Compared {
+  readonly objective: Objective;
   readonly input: Readonly<Record<string, string | number>>;
   readonly workload: Workload;
 }
 
 /** Drives and entries of each method; the allocator comes first, since its bound is that of the others as well. */
-function compare({ input, workload }: Compared): Row[] {
+function compare({ input, objective, workload }: Compared): Row[] {
   const ranges = rangesOf(workload);
   const traffic = workload.readBps.map((value, i) => value + workload.writeBps[i]!);
   const bytesShare = workload.bytes.map((value) => value / DRIVE_BYTES);
@@ -36,7 +38,7 @@ function compare({ input, workload }: Compared): Row[] {
     {
       name: 'allocator',
       run: () => {
-        const ours = plan({ ranges, drives: paperDrives() }, { objective: 'balanced' });
+        const ours = plan({ ranges, drives: paperDrives() }, { objective });
         lower = ours.lower;
         return { drives: ours.drives.length, entries: ours.entries };
       },
@@ -81,7 +83,8 @@ export function benchPaper(isShort: boolean): Row[] {
     : [2 ** 12, 2 ** 14, 2 ** 16, 2 ** 17, 2 ** 18, 2 ** 20];
   return sizes.flatMap((size) => {
     const workload = paperKv(size, size < 2 ** 14 ? 40 : 100, 1);
-    return compare({ input: { pairBytes: size, ranges: workload.bytes.length }, workload });
+    const input = { pairBytes: size, ranges: workload.bytes.length };
+    return compare({ input, objective: 'balanced', workload });
   });
 }
 
@@ -90,14 +93,15 @@ export function benchBaselines(isShort: boolean): Row[] {
   const ranges = isShort ? 50_000 : 1_000_000;
   const shapes = [
     { drives: isShort ? 50 : 500, cap: isShort ? 0.01 : 0.002 },
-    { drives: isShort ? 50 : 2000, cap: 0.25 },
+    { drives: isShort ? 50 : 500, cap: 0.25 },
   ];
   return shapes.flatMap(({ drives, cap }) =>
     [false, true].flatMap((isScrambled) => {
       const options = { ranges, drives, seed: 1, cap, fill: [0.99, 0.9905] as const };
       const workload = ycsb(options, isScrambled);
       const hot = isScrambled ? 'scattered' : 'together';
-      return compare({ input: { ranges, largest: percent(cap), hot }, workload });
+      const input = { ranges, largest: percent(cap), hot };
+      return compare({ input, objective: 'drives', workload });
     }),
   );
 }

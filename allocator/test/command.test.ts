@@ -87,6 +87,27 @@ test('replan: a drained drive is emptied, moves go to a file, and a stopped run 
   assert.match(run(['replan', next, csv, '--drives', drives, '--done', done]).out, /^0 moves/);
 });
 
+test('replan: copies and headroom of the plan stay, though nobody repeats the flags', ({
+  folder,
+}) => {
+  const csv = join(folder, 'two.csv');
+  const drives = join(folder, 'two.json');
+  const [before, after] = [join(folder, 'before.json'), join(folder, 'after.json')];
+  const drive = (id: string): object => ({ id, bytes: '4TB', bandwidth_bps: '60MB/s' });
+  writeFileSync(drives, JSON.stringify({ drives: ['a', 'b', 'c', 'd'].map(drive) }));
+  writeFileSync(csv, 'start,end,bytes,read_bps,write_bps\n,b,1TB,1,1\nb,c,1TB,1,1\nc,,2TB,1,1\n');
+  const given = ['--drives', drives, '--replicas', '2', '--headroom', '10%'];
+  assert.is(run(['plan', csv, ...given, '-o', before]).status, 0);
+  const ran = run(['replan', before, csv, '--drives', drives, '-o', after]);
+  assert.match(ran.out, /^0 moves/);
+  const next = JSON.parse(readFileSync(after, 'utf8'));
+  assert.is(next.replicas, 2);
+  assert.equal(next.headroom, [0.1, 0.1]);
+  assert.ok(next.placements.every(({ drives: chain }: { drives: string[] }) => chain.length === 2));
+  const checked = run(['verify', after, csv, '--drives', drives, '--before', before]);
+  assert.is(checked.status, 0, checked.out);
+});
+
 test('refusals have their own statuses and name the place', ({ folder }) => {
   const bad = join(folder, 'bad.csv');
   writeFileSync(bad, 'start,end,bytes,bandwidth_bps\na,b,many,1\n');

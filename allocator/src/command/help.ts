@@ -38,8 +38,8 @@ Exit status: 0 fine, 1 the plan has faults, 2 usage, 3 bad input, 4 proved infea
 RANGES is CSV (start,end,bytes,read_bps,write_bps[,replicas,drive,pin,group,split_keys]), NDJSON, or .vbp; - is standard input
 (--format csv|ndjson|vbp). Quantities take units: 64MiB, 60MB/s, 480Mbit/s.
 ${PLAN_FLAGS}
-  --objective O        drives: fewest; balanced: up to 0.2 % more to save index entries; index: fewest entries;
-                       even: all drives, evenly (default drives)
+  --objective O        drives: fewest; balanced: one or up to 0.2 % more to save index entries; index: fewest
+                       entries; even: all drives, evenly (default drives)
   --max-drives N       fail rather than use more
   --pareto             also the trade-off: index entries for each number of drives worth having
   --split              cut ranges that fit no drive at their split keys (column split_keys: keys, with spaces between, that
@@ -66,6 +66,7 @@ Examples:
   replan: `Usage: piton-allocate replan PLAN RANGES [options]
 
 Adapts PLAN (or, with PLAN given as "current", the drive column of RANGES) to the statistics in RANGES and the drives now.
+Replicas, reads and headroom are those of PLAN unless they are given.
 ${PLAN_FLAGS}
   --balance            also level the load, not only mend what is over capacity
   --threshold SHARE    do not move for less; relieve that far below the limit (default 2%)

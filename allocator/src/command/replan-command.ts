@@ -220,15 +220,31 @@ function optionsOf(values: Values): Parameters<typeof replan>[2] {
   };
 }
 
+/** Copies, reads and headroom are those of the plan unless the words say otherwise: a forgotten flag must not drop copies. */
+function asPlanned(inputs: Inputs, values: Values, before: PlanJson): Inputs {
+  const { replicas, reads, headroom } = before;
+  const isSameKind = before.resources.join() === inputs.drives.resources.join();
+  return {
+    ...inputs,
+    ...(values['replicas'] === undefined && { replicas }),
+    ...(values['reads'] === undefined && { reads }),
+    ...(values['headroom'] === undefined && isSameKind && { headroom }),
+  };
+}
+
 export function runReplan(context: Context): number {
   const { values, paths } = parseWords(context.words, OPTIONS, ['PLAN', 'RANGES']);
   const options = optionsOf(values);
   let inputs = readInputs(values, paths[1]!);
   let splits: PlanJson['splits'];
   let current: CurrentPlacement;
-  if (paths[0] === 'current') current = currentFromColumn(inputs.ranges);
-  else {
+  if (paths[0] === 'current') {
+    current = currentFromColumn(inputs.ranges);
+    const replicas = current.reduce((most, chain) => Math.max(most, chain.length), 1);
+    if (values['replicas'] === undefined) inputs = { ...inputs, replicas };
+  } else {
     const before = parsePlan(readText(paths[0]!), paths[0]!);
+    inputs = asPlanned(inputs, values, before);
     const again = splitAgain(inputs.ranges, before.splits ?? []);
     inputs = { ...inputs, ranges: again.ranges };
     splits = again.cuts;
