@@ -26,6 +26,9 @@ export async function settle(cluster: SimCluster, replicas: number): Promise<Unr
 async function findUnrest(cluster: SimCluster, replicas: number): Promise<Unrest> {
   const down = cluster.drives.find(({ state }) => state !== 'up');
   if (down !== undefined) return `drive ${down.name} is ${down.state}`;
+  // A device that was full is asked each second what it has free.
+  const full = cluster.drives.find(({ store }) => store?.statistics().isFull === true);
+  if (full !== undefined) return `drive ${full.name} has no room for puts`;
   if (!cluster.meta.isUp) return 'the metadata server is not up';
   try {
     const { drives, operations } = await cluster.admin.status();
