@@ -156,4 +156,35 @@ test(
   ),
 );
 
+test(
+  'a member that no put reaches any more, because its head refuses all, leaves as well when enough others stay',
+  deadline(LIMIT_MS, () =>
+    play({ drives: 3, replicas: 3, small: {} }, async (cluster) => {
+      const kv = cluster.client('c1');
+      const [range] = await rangesOf(cluster.admin);
+      const tail = cluster.drive(range?.chain[2]?.drive as string);
+      // Less than the reserve of its store: others have filled the device.
+      tail.disk.capacityBytes = tail.disk.usedBytes + 100_000;
+      await kv.put(keyOf(0), 'small');
+      await cluster.sleep(1_500);
+      await kv.delete(keyOf(0));
+      await cluster.sleep(100);
+      let refused = 0;
+      const put = () =>
+        kv.put(keyOf(1), 'small').catch((error: unknown) => {
+          refused++;
+          throw error;
+        });
+      const tookMs = await writeWhenRoom(cluster, put);
+      assert.ok(refused > 0, 'its head knew before');
+      assert.ok(tookMs <= 2 * LEASE_MS, `writes stopped for ${tookMs} ms`);
+      const [after] = await rangesOf(cluster.admin);
+      assert.ok(after !== undefined && !isServing(after, tail.name), after && chainText(after));
+      assert.is(tail.disk.tally.refused, 0);
+      assert.is(await kv.get(keyOf(1)), 'small');
+      await kv.close();
+    }),
+  ),
+);
+
 test.run();
