@@ -1,4 +1,4 @@
-// npm run bench:allocator [-- --short] [--only fine,ct] [--limit 10] [--out FILE]
+// npm run bench:allocator [-- --short] [--only fine,ct] [--limit 8.5] [--out FILE]
 //   of the packing literature only: [--per-class 1] [--classes 9,10 | P1,TF] [--sizes 60,120] [--resume]
 //
 // Prints a table per section and writes all rows to a JSON file. Seeds are fixed; times are those of the machine it runs on.
@@ -19,7 +19,7 @@ const { values } = parseArgs({
   options: {
     short: { type: 'boolean', default: false },
     only: { type: 'string' },
-    limit: { type: 'string', default: '10' },
+    limit: { type: 'string', default: '8.5' },
     'per-class': { type: 'string', default: '1' },
     classes: { type: 'string' },
     sizes: { type: 'string' },
