@@ -166,6 +166,8 @@ test(
           }),
       );
       if (failure === undefined) break;
+      // The connection to the neighbour may have to be made first.
+      await world.sim.run(() => false, 50);
     }
     assert.is(failure, undefined, String(failure));
     const put = await insist(world, () => c2.put('a', 'k9', 'w', { rangeId: 2, epoch: 2 }));
