@@ -176,12 +176,15 @@ export class Connection {
     this.#end(undefined);
   }
 
+  /** Made once: a new function for each chunk costs more than what it does. */
+  readonly #take = (frame: Frame): void => this.handleFrame(frame);
+
   // What the link tells us; wired by the handshake.
 
   handleData(chunk: Uint8Array, isBorrowed: boolean): void {
     this.#lastHeardMs = this.#clock.nowMs();
     try {
-      this.#assembler.push(chunk, (frame) => this.handleFrame(frame), isBorrowed);
+      this.#assembler.push(chunk, this.#take, isBorrowed);
     } catch (error) {
       this.fail(error);
     }

@@ -16,18 +16,28 @@ export function keepWritten(
   values: ValueCache,
   segments: SegmentTable,
 ): void {
+  for (let number = 0; number < group.runCount; number++) {
+    const bytes = group.runBytes(number);
+    if (bytes.length > 0) cache.addWritten(group.segment, group.runOffset(number), bytes);
+    const outside = group.valueBehind(number);
+    if (outside !== undefined) keepValue(group, outside, cache, values, segments);
+  }
+}
+
+function keepValue(
+  group: LogGroup,
+  outside: OutsideValue,
+  cache: BlockCache,
+  values: ValueCache,
+  segments: SegmentTable,
+): void {
   const { segment } = group;
-  group.forEachPart(
-    (offset, bytes) => cache.addWritten(segment, offset, bytes),
-    (outside) => {
-      addEdges(cache, segment, outside);
-      const position = segments.positionOf(segment, outside.offset);
-      const head = group.headOf(outside);
-      // What was only moved is kept when somebody had asked for it before.
-      if (outside.isMoved) values.renew(position, head);
-      else values.add(position, { head, value: ownValue(outside.value) });
-    },
-  );
+  addEdges(cache, segment, outside);
+  const position = segments.positionOf(segment, outside.offset);
+  const head = group.headOf(outside);
+  // What was only moved is kept when somebody had asked for it before.
+  if (outside.isMoved) values.renew(position, head);
+  else values.add(position, { head, value: ownValue(outside.value) });
 }
 
 function addEdges(cache: BlockCache, segment: Segment, outside: OutsideValue): void {

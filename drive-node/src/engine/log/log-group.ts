@@ -8,6 +8,7 @@
 //   buffer  [ records ........ head]  gap  [pad][ records ...        (records begin at multiples of 8)
 //              run 0                          run 1
 
+import type { Pieces } from '../disk/disk.ts';
 import {
   type AnyRecord,
   checksumOf,
@@ -146,25 +147,36 @@ export class LogGroup implements RecordSpace {
     return this.bytes.slice(headFrom, headFrom + headBytes);
   }
 
-  /** Visits the parts of the group in the order of the file; `offset` is that in the segment. */
-  forEachPart(
-    copied: (offset: number, bytes: Uint8Array) => void,
-    outside: (value: OutsideValue) => void,
-  ): void {
-    this.#runs.forEach(({ offset, from, to }, number) => {
-      if (to > from) copied(offset, this.bytes.subarray(from, to));
-      const value = this.#values[number];
-      if (value !== undefined) outside(value);
-    });
+  /** How many runs there are: the group is run 0, value 0, run 1, value 1 ... one behind the other. */
+  get runCount(): number {
+    return this.#runs.length;
+  }
+
+  /** Offset in the segment of a run. */
+  runOffset(number: number): number {
+    return (this.#runs[number] as Run).offset;
+  }
+
+  runBytes(number: number): Uint8Array {
+    const { from, to } = this.#runs[number] as Run;
+    return this.bytes.subarray(from, to);
+  }
+
+  /** The value behind a run; none behind the last. */
+  valueBehind(number: number): OutsideValue | undefined {
+    return this.#values[number];
   }
 
   /** All bytes of the group, in the order of the file. */
-  pieces(): Uint8Array[] {
+  data(): Pieces {
+    if (this.#values.length === 0) return this.runBytes(0);
     const pieces: Uint8Array[] = [];
-    this.forEachPart(
-      (_, bytes) => pieces.push(bytes),
-      ({ value }) => pieces.push(value),
-    );
+    for (let number = 0; number < this.runCount; number++) {
+      const bytes = this.runBytes(number);
+      const outside = this.valueBehind(number);
+      if (bytes.length > 0) pieces.push(bytes);
+      if (outside !== undefined) pieces.push(outside.value);
+    }
     return pieces;
   }
 

@@ -194,69 +194,79 @@ export class LogWriter {
   #schedule(): void {
     if (this.#isScheduled || this.#isRunning) return;
     this.#isScheduled = true;
-    this.#options.clock.defer(() => {
-      this.#isScheduled = false;
-      void this.#run();
-    });
+    this.#options.clock.defer(this.#start);
   }
 
+  /** Made once: a new function for each group costs more than what it does. */
+  readonly #start = (): void => {
+    this.#isScheduled = false;
+    void this.#run();
+  };
+
+  /** One write or one flush. The next one begins at the end of a turn, too: what has just come goes along. */
   async #run(): Promise<void> {
-    if (this.#isRunning || this.#failure !== undefined) return;
+    if (this.#isRunning || this.#failure !== undefined || !this.#hasWork) return;
     this.#isRunning = true;
     try {
-      // The check and the end of the loop are one step: work that arrives later is scheduled anew.
-      while (this.#failure === undefined && this.#hasWork) await this.#step();
+      await this.#step();
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#isRunning = false;
     }
     for (const resolve of this.#idle.splice(0)) resolve();
+    if (this.#failure === undefined && this.#hasWork) this.#schedule();
   }
 
   get #hasWork(): boolean {
     return this.#queue.length > 0 || this.#current !== undefined || this.#isFlushWanted;
   }
 
-  /** One write or one flush. */
-  async #step(): Promise<void> {
+  #step(): Promise<void> {
     if (this.#queue.length === 0) this.#closeCurrent();
     const group = this.#queue.shift();
     if (group !== undefined) {
       this.#inFlight = group;
-      await this.#writeGroup(group);
-      return;
+      return this.#writeGroup(group);
     }
     this.#isFlushWanted = false;
-    await this.#flushWritten();
+    return this.#flushWritten();
   }
 
   async #writeGroup(group: LogGroup): Promise<void> {
     const { segment } = group;
     if (segment.file === undefined) await this.#whenRoom(() => this.#create(segment));
-    const data = group.pieces();
     const isClean = this.#durablePosition >= this.#writtenPosition;
-    const file = segment.file;
-    if (file === undefined) throw new Error('a segment was created without a file');
-    if (group.wantsFlush && isClean) {
-      let zeroBytes = this.#zerosBehind(group);
-      await file.writeFlushed(data, group.start, zeroBytes).catch((error: unknown) => {
-        // A device that is nearly full may still take what matters.
-        zeroBytes = 0;
-        return this.#afterRoom(error, () => file.writeFlushed(data, group.start));
-      });
+    const becomesDurable = group.wantsFlush && isClean;
+    const zeroBytes = becomesDurable ? this.#zerosBehind(group) : 0;
+    try {
+      await this.#bring(group, becomesDurable, zeroBytes);
       segment.allocatedBytes = Math.max(segment.allocatedBytes, group.end + zeroBytes);
-    } else {
-      await this.#whenRoom(() => file.write(data, group.start));
+    } catch (error) {
+      await this.#bringLater(error, group, becomesDurable);
     }
     segment.writtenBytes = group.end;
     this.#writtenPosition = this.#segments.positionOf(segment, group.end);
     this.#inFlight = undefined;
     this.#options.written(group);
     this.#pool.giveBack(group);
-    if (group.wantsFlush && isClean) this.#becameDurable(this.#writtenPosition);
+    if (becomesDurable) this.#becameDurable(this.#writtenPosition);
     else if (group.wantsFlush) await this.#flushWritten();
     else this.#afterPlainWrite();
+  }
+
+  #bring(group: LogGroup, becomesDurable: boolean, zeroBytes: number): Promise<void> {
+    const { file } = group.segment;
+    if (file === undefined) throw new Error('a segment was created without a file');
+    if (becomesDurable) return file.writeFlushed(group.data(), group.start, zeroBytes);
+    return file.write(group.data(), group.start);
+  }
+
+  /** Without zeros: a device that is nearly full may still take what matters. */
+  async #bringLater(error: unknown, group: LogGroup, becomesDurable: boolean): Promise<void> {
+    await this.#afterRoom(error, () => this.#bring(group, becomesDurable, 0));
+    const { segment } = group;
+    segment.allocatedBytes = Math.max(segment.allocatedBytes, group.end);
   }
 
   /** How many zeros to write behind a group. */
