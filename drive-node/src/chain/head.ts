@@ -90,7 +90,7 @@ export class HeadWriter {
       this.#park(replica, request);
       return;
     }
-    const session = replica.sessions.find(request.sessionHigh, request.sessionLow);
+    const session = sessionOf(replica, request);
     if (this.#answerRepeated(replica, session, request)) return;
     if (!this.#hasRoom(replica, session, request)) return;
     if (this.#cold.size > 0 && this.#joinCold(replica, request)) return;
@@ -147,12 +147,12 @@ export class HeadWriter {
 
   /** Answers a write that was seen before. */
   #answerRepeated(replica: Replica, session: Session | undefined, request: WriteRequest): boolean {
-    if (request.writeNumber < 1) {
+    if (request.session.writeNumber < 1) {
       const message = 'write number: expected an integer from 1';
       this.#replies.refuse(request, Status.invalidArgument, { message });
       return true;
     }
-    const recall: Recall = replica.sessions.recall(session, request.writeNumber);
+    const recall: Recall = replica.sessions.recall(session, request.session.writeNumber);
     if (recall === 'new') return false;
     if (recall === 'forgotten') {
       this.#replies.refuse(request, Status.sessionExpired);
@@ -179,7 +179,7 @@ export class HeadWriter {
       return false;
     }
     if (session !== undefined) {
-      replica.sessions.forget(session, request.lowestOutstanding);
+      replica.sessions.forget(session, request.session.lowestOutstanding);
     }
     if (!replica.sessions.hasRoom(session)) {
       this.#replies.refuse(request, Status.tooManySessions, { retryAfterMs: 1_000 });
@@ -301,7 +301,7 @@ export class HeadWriter {
   }
 
   #finishCold(replica: Replica, request: WriteRequest, state: KeyState): void {
-    const session = replica.sessions.find(request.sessionHigh, request.sessionLow);
+    const session = sessionOf(replica, request);
     if (this.#answerRepeated(replica, session, request)) return;
     if (this.#hasRoom(replica, session, request)) this.#finish(replica, request, state);
   }
@@ -321,6 +321,10 @@ export class HeadWriter {
   #isOurs(replica: Replica, request: WriteRequest): boolean {
     return replica.role.isHead && !replica.isDraining && replica.contains(request.key);
   }
+}
+
+function sessionOf(replica: Replica, { session }: WriteRequest): Session | undefined {
+  return replica.sessions.find(session.sessionHigh, session.sessionLow);
 }
 
 function coldName(replica: Replica, request: WriteRequest): string {

@@ -6,10 +6,16 @@
 // the same key, so that the order per key is kept.
 
 import { OperationCode, OperationFlag, ResultFlag, type Sequence, Status } from '@piton/protocol';
-import { type FoundRecord, type LogRecord, RecordKind, type Store } from '../engine/store.ts';
+import {
+  type FoundRecord,
+  type LogRecord,
+  RecordKind,
+  type SessionEntry,
+  type Store,
+} from '../engine/store.ts';
 import type { Replica } from '../ranges/replica.ts';
 import type { WriteResult } from '../ranges/sessions.ts';
-import { encodeFoundVersion, RecordResult, type Write } from '../ranges/write.ts';
+import { encodeFoundVersion, RecordResult, sessionEntry, type Write } from '../ranges/write.ts';
 import type { WriteRequest } from '../requests/write-request.ts';
 
 /** Value tag of a counter: int64, little endian. */
@@ -195,12 +201,11 @@ function makeRecord(
     key: request.key,
     value,
     valueTag: request.valueTag,
-    session: {
-      sessionHigh: request.sessionHigh,
-      sessionLow: request.sessionLow,
-      writeNumber: request.writeNumber,
-      lowestOutstanding: request.lowestOutstanding,
-      result: resultByte,
-    },
+    session: resultByte === 0 ? request.session : withResult(request.session, resultByte),
   };
+}
+
+function withResult(session: SessionEntry, result: number): SessionEntry {
+  const { sessionHigh, sessionLow, writeNumber, lowestOutstanding } = session;
+  return sessionEntry(sessionHigh, sessionLow, writeNumber, lowestOutstanding, result);
 }

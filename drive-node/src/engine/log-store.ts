@@ -92,7 +92,9 @@ export class LogStore implements Store {
     return {
       place: position as Place,
       end: (position + bytes) as LogPosition,
-      keyHash: { high: index.hasher.high, low: index.hasher.low },
+      // Signed, because then they are small integers and not objects.
+      hashHigh: index.hasher.high | 0,
+      hashLow: index.hasher.low | 0,
     };
   }
 
@@ -269,8 +271,8 @@ export class LogStore implements Store {
     if (segment === undefined) throw new StoreError('damaged', 'an unapplied record is gone');
     const place = segments.placeOf(segment, segments.offsetAt(appended.place));
     const length = recordBytes(record, false);
-    const { high, low } = appended.keyHash;
-    const predecessor = index.apply(kind, namespace, key, high, low, place, length);
+    const { hashHigh, hashLow } = appended;
+    const predecessor = index.apply(kind, namespace, key, hashHigh, hashLow, place, length);
     const isTombstone = kind === RecordKind.tombstone;
     if (isTombstone) segment.tombstoneBytes += segments.paddedBytes(length);
     if (predecessor === Predecessor.sameBytes && !isTombstone) return;

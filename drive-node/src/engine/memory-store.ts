@@ -103,7 +103,7 @@ export class MemoryStore implements Store {
     this.#places.set(place, { record: copyRecord(record), era: this.#era });
     this.#schedule();
     const end = this.#appendedPosition as LogPosition;
-    return { place, end, keyHash: { high: 0, low: 0 } };
+    return { place, end, hashHigh: 0, hashLow: 0 };
   }
 
   apply(record: LogRecord, appended: Appended): void {

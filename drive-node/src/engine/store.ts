@@ -64,13 +64,9 @@ export interface LogRecord {
 export interface Appended {
   readonly place: Place;
   readonly end: LogPosition;
-  readonly keyHash: KeyHash;
-}
-
-/** Two 32-bit lanes of one hash over namespace and key, made by `hashKey`, so that it is made once. */
-export interface KeyHash {
-  readonly high: number;
-  readonly low: number;
+  /** Two lanes of one hash over namespace and key, so that it is made once: 32 bits, signed. */
+  readonly hashHigh: number;
+  readonly hashLow: number;
 }
 
 /**

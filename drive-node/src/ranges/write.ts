@@ -5,7 +5,13 @@
 // `sessionOnly` record carries its status in that byte, and what was found as its value.
 
 import { type Connection, ResultFlag, Status } from '@piton/protocol';
-import { type Appended, type LogRecord, type Place, RecordKind } from '../engine/store.ts';
+import {
+  type Appended,
+  type LogRecord,
+  type Place,
+  RecordKind,
+  type SessionEntry,
+} from '../engine/store.ts';
 import type { WriteResult } from './sessions.ts';
 
 /** Somebody who waits for a write: an operation of a connection. */
@@ -56,6 +62,17 @@ export function listen(write: Write, listener: (isCommitted: boolean) => void): 
 export const RecordResult = { existed: 1, answersValue: 2 } as const;
 
 const EMPTY = new Uint8Array(0);
+
+/** Made in one place, so that all have one shape. */
+export function sessionEntry(
+  sessionHigh: number,
+  sessionLow: number,
+  writeNumber: number,
+  lowestOutstanding: number,
+  result: number = 0,
+): SessionEntry {
+  return { sessionHigh, sessionLow, writeNumber, lowestOutstanding, result };
+}
 
 /** The answer that belongs to a record, on whichever member it lies. */
 export function resultOf(record: LogRecord): WriteResult {

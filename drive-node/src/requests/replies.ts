@@ -41,6 +41,8 @@ export interface RoutingSource {
 export class Replies {
   readonly #outboxes: Map<Connection, Outbox> = new Map();
   readonly #routing: RoutingSource;
+  /** The one that was found last: the operations of a frame ask for it one after the other. */
+  #latest: Outbox | undefined;
   #queued: Outbox[] = [];
 
   constructor(routing: RoutingSource) {
@@ -143,10 +145,11 @@ export class Replies {
   /** Nobody waits on this connection any more. */
   forget(connection: Connection): void {
     this.#outboxes.delete(connection);
+    this.#latest = undefined;
   }
 
   #outboxOf(connection: Connection): Outbox {
-    const known = this.#outboxes.get(connection);
+    const known = this.#find(connection);
     if (known !== undefined) return known;
     const outbox: Outbox = {
       connection,
@@ -161,8 +164,14 @@ export class Replies {
     return outbox;
   }
 
+  #find(connection: Connection): Outbox | undefined {
+    if (this.#latest?.connection === connection) return this.#latest;
+    this.#latest = this.#outboxes.get(connection);
+    return this.#latest;
+  }
+
   #finish(waiter: Waiter): Outbox | undefined {
-    const outbox = this.#outboxes.get(waiter.connection);
+    const outbox = this.#find(waiter.connection);
     if (outbox === undefined) return undefined;
     outbox.inFlightOperations--;
     outbox.inFlightBytes -= waiter.bytes;

@@ -2,7 +2,8 @@
 
 import type { BatchReader, Connection } from '@piton/protocol';
 import { OperationCode } from '@piton/protocol';
-import type { Waiter } from '../ranges/write.ts';
+import type { SessionEntry } from '../engine/store.ts';
+import { sessionEntry, type Waiter } from '../ranges/write.ts';
 
 export interface WriteRequest extends Waiter {
   readonly code: number;
@@ -14,10 +15,8 @@ export interface WriteRequest extends Waiter {
   readonly valueTag: number;
   readonly ifVersion: number;
   readonly increment: bigint;
-  readonly sessionHigh: number;
-  readonly sessionLow: number;
-  readonly writeNumber: number;
-  readonly lowestOutstanding: number;
+  /** As it travels in the record when the result is 0, which it is for most writes. */
+  readonly session: SessionEntry;
   /** On the monotonic clock; behind it the write is not begun any more. */
   readonly deadlineMs: number;
 }
@@ -37,10 +36,12 @@ export function takeWrite(batch: BatchReader, connection: Connection, nowMs: num
     valueTag: batch.valueTag,
     ifVersion: batch.ifVersion,
     increment: batch.code === OperationCode.increment ? batch.increment() : 0n,
-    sessionHigh: batch.sessionHigh,
-    sessionLow: batch.sessionLow,
-    writeNumber: batch.writeNumber,
-    lowestOutstanding: batch.lowestOutstanding,
+    session: sessionEntry(
+      batch.sessionHigh,
+      batch.sessionLow,
+      batch.writeNumber,
+      batch.lowestOutstanding,
+    ),
     deadlineMs: nowMs + batch.budgetMs,
   };
 }
