@@ -14,6 +14,7 @@ import {
   type Clock,
   type DriveId,
   type Heartbeat,
+  type HistoryGap,
   MemberState,
   type RangeId,
   type RangeRecord,
@@ -152,12 +153,7 @@ export class Failover implements Standing, RepairFacts {
     this.#keeper?.consider(this.#unagreed.heard(drive, unagreed));
     this.#accusations.heard(drive, unreached);
     this.#blame();
-    for (const gap of gaps) {
-      const record = this.#parts.state.ranges.get(gap.range)?.record;
-      if (record === undefined || !this.#gaps.note(gap, record)) continue;
-      this.#parts.log.warn({ ...gap, reportedBy: drive }, 'a member has to be copied anew');
-      this.#keeper?.consider([gap.range]);
-    }
+    for (const gap of gaps) this.lacks(gap);
     this.#noteCrowded(heartbeat);
     const hadFailed = this.#failed.has(drive);
     if (this.hasFailed(drive) === hadFailed) return;
@@ -183,6 +179,14 @@ export class Failover implements Standing, RepairFacts {
 
   #isFull(drive: DriveId): boolean {
     return this.#parts.drives.report(drive)?.isFull ?? false;
+  }
+
+  /** A member has not what its record says: it leaves the chain, and comes back with a copy. */
+  lacks(gap: HistoryGap): void {
+    const record = this.#parts.state.ranges.get(gap.range)?.record;
+    if (record === undefined || !this.#gaps.note(gap, record)) return;
+    this.#parts.log.warn({ ...gap }, 'a member has to be copied anew');
+    this.#keeper?.consider([gap.range]);
   }
 
   isFenced(drive: DriveId): boolean {

@@ -1,5 +1,7 @@
 // Puts right what a heartbeat shows to be behind: a drive that missed a record while it was away
-// for a moment (an aborted move does not wait for it), or still holds a range that went elsewhere.
+// for a moment (an aborted move does not wait for it), still holds a range that went elsewhere, or lacks one that
+// it is named for. A serving member that cannot follow its record, because its copy has other borders or is not
+// there, has to be copied anew: it would stop the writes of its chain for ever.
 //
 // Only ranges that no operation has in hand are touched: there the newest record is what all must have.
 // Ranges that the catalog does not know at all are left alone: a lost catalog must not cost data.
@@ -7,9 +9,13 @@
 import {
   type Connection,
   type DriveId,
+  MemberState,
   messages,
   type RangeId,
+  type RangeRecord,
   type RangeReport,
+  RefusedError,
+  Status,
 } from '@piton/protocol';
 import { reasonOf } from '../shell/log.ts';
 import type { RangeEntry } from '../state/entries.ts';
@@ -20,11 +26,13 @@ import type { HandlerServices } from './services.ts';
 const HEALING_MAX = 16;
 const TIMEOUT_MS = 10_000;
 
+type HealingServices = Pick<HandlerServices, 'state' | 'operations' | 'log' | 'failover'>;
+
 export class Healing {
-  readonly #services: Pick<HandlerServices, 'state' | 'operations' | 'log'>;
+  readonly #services: HealingServices;
   readonly #underWay: Set<string> = new Set();
 
-  constructor(services: Pick<HandlerServices, 'state' | 'operations' | 'log'>) {
+  constructor(services: HealingServices) {
     this.#services = services;
   }
 
@@ -36,8 +44,21 @@ export class Healing {
       const isMember = entry.record.chain.some((member) => member.drive === drive);
       if (isMember && epoch >= entry.record.epoch) continue;
       this.#heal(`${drive}/${range}`, () =>
-        isMember ? this.#install(connection, entry) : this.#drop(connection, entry),
+        isMember ? this.#install(drive, connection, entry) : this.#drop(connection, entry),
       );
+    }
+    this.#lookForMissing(drive, connection, reports);
+  }
+
+  #lookForMissing(drive: DriveId, connection: Connection, reports: readonly RangeReport[]): void {
+    const { ranges } = this.#services.state.shareOf(drive);
+    if (ranges.size <= reports.length && reports.every(({ range }) => ranges.has(range))) return;
+    const held = new Set(reports.map(({ range }) => range));
+    for (const range of ranges) {
+      if (this.#underWay.size >= HEALING_MAX) return;
+      const entry = held.has(range) ? undefined : this.#settled(range);
+      if (entry === undefined || !isServing(entry.record, drive)) continue;
+      this.#heal(`${drive}/${range}`, () => this.#install(drive, connection, entry));
     }
   }
 
@@ -58,14 +79,19 @@ export class Healing {
       .finally(() => this.#underWay.delete(key));
   }
 
-  #install(connection: Connection, { record }: RangeEntry): Promise<unknown> {
-    const addresses = this.#services.state.addressesOf(drivesOf([record]));
-    return connection.request(
-      messages.installRange,
-      { record, addresses, isNew: false },
-      messages.installAnswer,
-      { timeoutMs: TIMEOUT_MS },
-    );
+  async #install(drive: DriveId, connection: Connection, { record }: RangeEntry): Promise<void> {
+    const { state, failover } = this.#services;
+    const message = { record, addresses: state.addressesOf(drivesOf([record])), isNew: false };
+    const { installRange, installAnswer } = messages;
+    try {
+      await connection.request(installRange, message, installAnswer, { timeoutMs: TIMEOUT_MS });
+    } catch (error) {
+      const cannot = error instanceof RefusedError && error.status === Status.conflictingOperation;
+      if (cannot && isServing(record, drive)) {
+        failover.lacks({ range: record.id, epoch: record.epoch, drive });
+      }
+      throw error;
+    }
   }
 
   #drop(connection: Connection, { record }: RangeEntry): Promise<unknown> {
@@ -74,4 +100,8 @@ export class Healing {
       timeoutMs: TIMEOUT_MS,
     });
   }
+}
+
+function isServing({ chain }: RangeRecord, drive: DriveId): boolean {
+  return chain.some((member) => member.drive === drive && member.state === MemberState.serving);
 }

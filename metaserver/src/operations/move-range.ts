@@ -131,7 +131,7 @@ function installAll(
   context: OperationContext,
   mode: CommandMode,
   losersTold?: () => Promise<void>,
-): Promise<void> {
+): Promise<unknown> {
   const { range, to } = payloadOf(context);
   const { record, published } = context.range(range);
   return tellAll(published, record, {

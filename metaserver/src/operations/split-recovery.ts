@@ -186,13 +186,18 @@ async function persistDirect(
   await context.fault('split.directPersisted');
 }
 
-/** Survivors cut by themselves, those that cannot are taken out. */
+/**
+ * Survivors cut by themselves, those that cannot are taken out. So are those that were fenced before they were
+ * told: published as serving members they would come back with borders that nobody has.
+ */
 export async function cutDirect(context: OperationContext): Promise<void> {
   const { sequence } = payloadOf(context);
   for (;;) {
     try {
-      if (await tellDirect(context, sequence as Sequence)) break;
-      await wait(context, 'all members of its chain are away');
+      const { told, untold } = await tellDirect(context, sequence as Sequence);
+      if (told === 0) await wait(context, 'all members of its chain are away');
+      else if (untold > 0) await persistDirect(context, sequence as Sequence);
+      else break;
     } catch (error) {
       if (!(error instanceof RefusedByMemberError)) throw error;
       await giveUpMember(context, error, sequence as Sequence);
@@ -202,22 +207,23 @@ export async function cutDirect(context: OperationContext): Promise<void> {
   await publishBoth(context);
 }
 
-/** Returns false when there was nobody left to be told. */
-async function tellDirect(context: OperationContext, sequence: Sequence): Promise<boolean> {
+/** How many serving members have cut, and how many were fenced before they had. */
+async function tellDirect(
+  context: OperationContext,
+  sequence: Sequence,
+): Promise<{ told: number; untold: number }> {
   const { standing } = context.services;
   const { left, right } = recordsOf(context);
   const serving = drivesServing(left);
-  let toldCount = 0;
-  await tellAll(context.range(left.id).published, left, {
+  const all = await tellAll(context.range(left.id).published, left, {
     isFenced: (drive) => standing.isFenced(drive),
-    tell: async (drive) => {
-      if (!serving.includes(drive)) return context.tell(drive, left, CommandMode.insistent);
-      const isTold = await tellToCut(context, drive, { left, right, isDirect: true, sequence });
-      if (isTold) toldCount++;
-      return isTold;
-    },
+    tell: (drive) =>
+      serving.includes(drive)
+        ? tellToCut(context, drive, { left, right, isDirect: true, sequence })
+        : context.tell(drive, left, CommandMode.insistent),
   });
-  return toldCount > 0;
+  const told = serving.filter((drive) => all.has(drive)).length;
+  return { told, untold: serving.length - told };
 }
 
 interface DirectCut {
@@ -273,20 +279,16 @@ function wait(context: OperationContext, why: string): Promise<void> {
 async function persistBack(context: OperationContext): Promise<void> {
   const { state } = context.services;
   const payload = payloadOf(context);
-  const key = Buffer.from(recordsOf(context).right.start).toString('hex');
   await state.change((draft) => {
     const { record, published } = context.range(payload.range);
-    const { end } = context.range(payload.right).record;
+    // Not there when a member was fenced while the others were told: then the left record is the whole range.
+    const half = state.ranges.get(payload.right)?.record;
+    const key = half === undefined ? payload.key : Buffer.from(half.start).toString('hex');
+    const end = half === undefined ? record.end : half.end;
     const chain = nextChain(context, record.chain, []);
-    const next = {
-      ...record,
-      end,
-      epoch: epoch(record.epoch + 1),
-      version: draft.version(),
-      chain,
-    };
-    draft.putRange({ record: next, published });
-    draft.removeRange(payload.right);
+    const at = { epoch: epoch(record.epoch + 1), version: draft.version() };
+    draft.putRange({ record: { ...record, ...at, end, chain }, published });
+    if (half !== undefined) draft.removeRange(payload.right);
     draft.putOperation({
       ...context.entry,
       step: 'takingBack',
@@ -304,11 +306,19 @@ export async function takeBack(context: OperationContext): Promise<void> {
   const { standing } = context.services;
   const { range } = payloadOf(context);
   const { record, published } = context.range(range);
+  const serving = drivesServing(record);
   try {
-    await tellAll(published, record, {
+    const all = await tellAll(published, record, {
       isFenced: (drive) => standing.isFenced(drive),
       tell: (drive) => tellWhole(context, drive, record),
     });
+    const told = serving.filter((drive) => all.has(drive)).length;
+    // One that was fenced before it was told may have cut: it must not come back as a serving member.
+    if (told < serving.length) {
+      if (told > 0) await persistBack(context);
+      else await wait(context, 'all members of its chain are away');
+      return;
+    }
   } catch (error) {
     if (!(error instanceof RefusedByMemberError)) throw error;
     await forward(context, error.drive);

@@ -13,13 +13,13 @@ export interface Telling {
 
 /**
  * Resolves when each drive has been told or is fenced *now*: a drive that was fenced when it was its turn
- * may have registered since, with an older record, and has to be told like any other.
+ * may have registered since, with an older record, and has to be told like any other. Gives those that were told.
  */
 export async function tellAll(
   before: RangeRecord | undefined,
   record: RangeRecord,
   { tell, isFenced, losersTold }: Telling,
-): Promise<void> {
+): Promise<ReadonlySet<DriveId>> {
   const { losers, others } = installOrder(before, record);
   const told = new Set<DriveId>();
   const tellOne = async (drive: DriveId): Promise<void> => {
@@ -30,7 +30,7 @@ export async function tellAll(
   for (const drive of others) await tellOne(drive);
   for (;;) {
     const left = [...losers, ...others].filter((drive) => !told.has(drive) && !isFenced(drive));
-    if (left.length === 0) return;
+    if (left.length === 0) return told;
     for (const drive of left) await tellOne(drive);
   }
 }

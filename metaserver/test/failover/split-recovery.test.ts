@@ -194,6 +194,38 @@ test(
   }),
 );
 
+/** It dies when this command comes. */
+function dieAt(drive: FakeDrive, begin: string): void {
+  drive.before = async (command) => {
+    if (!command.startsWith(begin)) return;
+    drive.close();
+    await never;
+  };
+}
+
+for (const hasCut of [true, false]) {
+  test(
+    `a member that dies before it is told does not serve in what is published (${hasCut ? 'cut' : 'taken back'})`,
+    deadline(LIMIT_MS, async () => {
+      await withSplit(
+        () => {},
+        async (scene) => {
+          const { middle, tail, head, before, cluster } = scene;
+          if (hasCut) makeCut(scene, middle);
+          dieAt(tail, hasCut ? 'cut' : 'install');
+          head.close();
+          const { client } = cluster;
+          await eventually(async () => (await client.records(before.keyspace)).length === 2);
+          for (const { chain } of await client.records(before.keyspace)) {
+            const states = chain.map(({ drive, state }) => `${drive}${state}`);
+            assert.equal(states.sort(), [`${middle.id}1`, `${head.id}5`, `${tail.id}5`].sort());
+          }
+        },
+      );
+    }),
+  );
+}
+
 const POINTS: readonly (readonly [FaultPoint, hasCut: boolean])[] = [
   ['split.directPersisted', true],
   ['split.directTold', true],
