@@ -18,7 +18,7 @@ import {
 import { ALL_TRUSTED, type Standing } from '../failover/standing.ts';
 import type { DriveConnections } from '../members/drive-connections.ts';
 import { reasonOf } from '../shell/log.ts';
-import { listenToAll, pause, StoppedError, waitFor } from './waiting.ts';
+import { listenToAll, StoppedError, waitFor, whenAborted } from './waiting.ts';
 
 /** The drive did not do it within the patience. */
 export class DriveGoneError extends Error {
@@ -103,16 +103,17 @@ export class Commands {
     options: CommandOptions,
   ): Promise<A> {
     const untilMs = this.#clock.nowMs() + options.patienceMs;
-    const { interrupt } = options;
-    const signal = interrupt ? AbortSignal.any([options.signal, interrupt]) : options.signal;
+    const { interrupt, signal } = options;
+    // Not one signal made of both: what waits for such a one when nobody looks after it any more stays for ever.
+    const isStopped = (): boolean => signal.aborted || interrupt?.aborted === true;
     let backOffMs = BACK_OFF_MS_FIRST;
     for (;;) {
-      if (signal.aborted) throw new StoppedError();
+      if (isStopped()) throw new StoppedError();
       if (this.#standing.isFenced(drive)) throw new DriveFencedError(drive);
       if (options.endsWithDoubt === true) this.#checkDoubt(drive);
       const connection = this.#drives.connectionOf(drive);
       if (connection === undefined) {
-        await this.#waitForAbsent(drive, untilMs, { ...options, signal });
+        await this.#waitForAbsent(drive, untilMs, options);
         continue;
       }
       try {
@@ -123,14 +124,16 @@ export class Commands {
         const { body } = await connection.request(type, message, answerType, request);
         return body;
       } catch (error) {
-        if (signal.aborted) throw new StoppedError();
+        if (isStopped()) throw new StoppedError();
         if (options.takesNoRefusal !== true) throwIfFinal(drive, error);
         this.#checkPatience(drive, untilMs, error);
         options.say(`drive ${drive}: ${type.name}: ${reasonOf(error)}; trying again`);
         backOffMs = Math.max(backOffMs, askedDelayMs(error));
       }
       const delayMs = backOffMs * (0.5 + this.#random.next());
-      await options.parked(() => pause(this.#clock, delayMs, signal).then(() => false));
+      await options.parked(() =>
+        waitFor(this.#clock, delayMs, signal, (wake) => whenAborted(interrupt, wake)),
+      );
       backOffMs = Math.min(BACK_OFF_MS_LONGEST, 2 * backOffMs);
     }
   }
@@ -142,7 +145,11 @@ export class Commands {
     const delayMs = Math.min(ABSENT_CHECK_MS, Math.max(1, untilMs - this.#clock.nowMs()));
     await options.parked(() =>
       waitFor(this.#clock, delayMs, options.signal, (wake) =>
-        listenToAll(this.#drives.whenArrived(drive, wake), this.#standing.whenDoubted(drive, wake)),
+        listenToAll(
+          this.#drives.whenArrived(drive, wake),
+          this.#standing.whenDoubted(drive, wake),
+          whenAborted(options.interrupt, wake),
+        ),
       ),
     );
   }

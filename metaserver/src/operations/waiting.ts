@@ -51,6 +51,12 @@ export function waitFor(
   });
 }
 
+/** Calls `wake` when the signal, if there is one, is aborted. Returns how to stop listening. */
+export function whenAborted(signal: AbortSignal | undefined, wake: () => void): () => void {
+  signal?.addEventListener('abort', wake, { once: true });
+  return () => signal?.removeEventListener('abort', wake);
+}
+
 /** One that stops several. */
 export function listenToAll(...stops: readonly (() => void)[]): () => void {
   return () => {
