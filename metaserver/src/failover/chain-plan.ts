@@ -69,6 +69,24 @@ function become(member: Member, state: MemberState): Member {
 }
 
 /**
+ * The chain without members that have not followed a change of borders: those named, and those that are fenced, are
+ * offline. When nobody else would serve, those that are only fenced stay: they have every acknowledged write, and
+ * are told when they are back. When all are named nothing changes.
+ */
+export function withoutMissing(
+  chain: readonly Member[],
+  isFenced: (drive: DriveId) => boolean,
+  missing: readonly DriveId[],
+): Member[] {
+  const serving = servingIn(chain);
+  const isNamed = ({ drive }: Member): boolean => missing.includes(drive);
+  const isAway = (member: Member): boolean => isNamed(member) || isFenced(member.drive);
+  const choices = [serving.filter(isAway), serving.filter(isNamed), []];
+  const lost = choices.find(({ length }) => length < serving.length) ?? [];
+  return replaced(chain, (member) => lost.includes(member), MemberState.offline);
+}
+
+/**
  * The chain that the range should have now; undefined: the one that it has. `isInOperation`: an operation
  * looks after the syncing member itself.
  */

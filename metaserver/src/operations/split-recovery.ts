@@ -19,14 +19,13 @@ import {
   type DriveId,
   epoch,
   type Member,
-  MemberState,
   messages,
   type RangeId,
   type RangeRecord,
   type Sequence,
   Status,
 } from '@piton/protocol';
-import { ordered, servingIn } from '../failover/chain-plan.ts';
+import { servingIn, withoutMissing } from '../failover/chain-plan.ts';
 import { DriveFencedError, DriveRefusedError } from './commands.ts';
 import { CommandMode, type OperationContext, OperationFailedError } from './context.ts';
 import { tellAll } from './tell-all.ts';
@@ -143,19 +142,12 @@ async function askState(context: OperationContext, drive: DriveId) {
   }
 }
 
-/** Fenced members, and those named, are offline in the next record. */
 function nextChain(
-  context: OperationContext,
-  chain: readonly Member[],
+  { services }: OperationContext,
+  { chain }: RangeRecord,
   leaving: readonly DriveId[],
 ): Member[] {
-  const { standing } = context.services;
-  const stays = ({ drive, state }: Member): boolean =>
-    state !== MemberState.serving || !(standing.isFenced(drive) || leaving.includes(drive));
-  const offline = chain
-    .filter((member) => !stays(member))
-    .map(({ drive }) => ({ drive, state: MemberState.offline }));
-  return ordered([...chain.filter(stays), ...offline]);
+  return withoutMissing(chain, (drive) => services.standing.isFenced(drive), leaving);
 }
 
 async function persistDirect(
@@ -171,7 +163,7 @@ async function persistDirect(
     const half = state.ranges.get(payload.right)?.record;
     const start = half?.start ?? new Uint8Array(Buffer.from(payload.key as string, 'hex'));
     const end = half === undefined ? record.end : half.end;
-    const chain = nextChain(context, record.chain, leaving);
+    const chain = nextChain(context, record, leaving);
     const next = { ...record, epoch: epoch(record.epoch + 1), version: draft.version(), chain };
     draft.putRange({ record: { ...next, end: start }, published });
     draft.putRange({ record: { ...next, id: payload.right, start, end }, published: undefined });
@@ -195,9 +187,9 @@ export async function cutDirect(context: OperationContext): Promise<void> {
   for (;;) {
     try {
       const { told, untold } = await tellDirect(context, sequence as Sequence);
-      if (told === 0) await wait(context, 'all members of its chain are away');
-      else if (untold > 0) await persistDirect(context, sequence as Sequence);
-      else break;
+      if (untold.length === 0) break;
+      if (told > 0) await persistDirect(context, sequence as Sequence, untold);
+      else await wait(context, 'all members of its chain are away');
     } catch (error) {
       if (!(error instanceof RefusedByMemberError)) throw error;
       await giveUpMember(context, error, sequence as Sequence);
@@ -207,11 +199,11 @@ export async function cutDirect(context: OperationContext): Promise<void> {
   await publishBoth(context);
 }
 
-/** How many serving members have cut, and how many were fenced before they had. */
+/** How many serving members have cut, and who was fenced before it had. */
 async function tellDirect(
   context: OperationContext,
   sequence: Sequence,
-): Promise<{ told: number; untold: number }> {
+): Promise<{ told: number; untold: DriveId[] }> {
   const { standing } = context.services;
   const { left, right } = recordsOf(context);
   const serving = drivesServing(left);
@@ -222,8 +214,8 @@ async function tellDirect(
         ? tellToCut(context, drive, { left, right, isDirect: true, sequence })
         : context.tell(drive, left, CommandMode.insistent),
   });
-  const told = serving.filter((drive) => all.has(drive)).length;
-  return { told, untold: serving.length - told };
+  const untold = serving.filter((drive) => !all.has(drive));
+  return { told: serving.length - untold.length, untold };
 }
 
 interface DirectCut {
@@ -276,7 +268,10 @@ function wait(context: OperationContext, why: string): Promise<void> {
 }
 
 /** The range is whole again in its next record, and the right half is not in the catalog any more. */
-async function persistBack(context: OperationContext): Promise<void> {
+async function persistBack(
+  context: OperationContext,
+  leaving: readonly DriveId[] = [],
+): Promise<void> {
   const { state } = context.services;
   const payload = payloadOf(context);
   await state.change((draft) => {
@@ -285,7 +280,7 @@ async function persistBack(context: OperationContext): Promise<void> {
     const half = state.ranges.get(payload.right)?.record;
     const key = half === undefined ? payload.key : Buffer.from(half.start).toString('hex');
     const end = half === undefined ? record.end : half.end;
-    const chain = nextChain(context, record.chain, []);
+    const chain = nextChain(context, record, leaving);
     const at = { epoch: epoch(record.epoch + 1), version: draft.version() };
     draft.putRange({ record: { ...record, ...at, end, chain }, published });
     if (half !== undefined) draft.removeRange(payload.right);
@@ -312,10 +307,10 @@ export async function takeBack(context: OperationContext): Promise<void> {
       isFenced: (drive) => standing.isFenced(drive),
       tell: (drive) => tellWhole(context, drive, record),
     });
-    const told = serving.filter((drive) => all.has(drive)).length;
+    const untold = serving.filter((drive) => !all.has(drive));
     // One that was fenced before it was told may have cut: it must not come back as a serving member.
-    if (told < serving.length) {
-      if (told > 0) await persistBack(context);
+    if (untold.length > 0) {
+      if (untold.length < serving.length) await persistBack(context, untold);
       else await wait(context, 'all members of its chain are away');
       return;
     }

@@ -3,7 +3,12 @@
 import { type DriveId, type Member, MemberState } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type DriveFacts, nextChain, ordered } from '../../src/failover/chain-plan.ts';
+import {
+  type DriveFacts,
+  nextChain,
+  ordered,
+  withoutMissing,
+} from '../../src/failover/chain-plan.ts';
 
 const test = suite('chain plan');
 
@@ -53,6 +58,20 @@ test('a fenced member goes to the end as offline, the others keep their order', 
   assert.is(next('A B C', 'A fenced, B alive, C alive'), 'B C A-');
   assert.is(next('A B C', 'A alive, B fenced, C alive'), 'A C B-');
   assert.is(next('A B C', 'A alive, B alive, C fenced'), 'A B C-');
+});
+
+test('a change of borders leaves those behind that missed it, and never everybody', () => {
+  const left = (fenced: string, missing: string): string | undefined => {
+    const isFenced = (drive: DriveId): boolean => fenced.includes(drive);
+    return textOf(withoutMissing(chain('A B C D-'), isFenced, [...missing] as DriveId[]));
+  };
+  assert.is(left('', ''), 'A B C D-');
+  assert.is(left('B', ''), 'A C D- B-');
+  assert.is(left('B', 'C'), 'A D- B- C-');
+  // All are away: those that have followed stay, and go on when they are back.
+  assert.is(left('ABC', 'B'), 'A C D- B-');
+  assert.is(left('ABC', ''), 'A B C D-');
+  assert.is(left('A', 'ABC'), 'A B C D-');
 });
 
 test('who may lack what the others have shown does not go on without them', () => {
