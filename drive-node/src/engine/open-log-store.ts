@@ -153,7 +153,7 @@ async function recover(
   });
   const last = segments.all().at(-1);
   const recoveredPosition = last === undefined ? 0 : segments.positionOf(last, last.appendedBytes);
-  const active = await chooseActive(core, saved.numberLast, isCut);
+  const active = await chooseActive(core, saved.numberLast, replayPosition, isCut);
   core.unapplied.reached = segments.positionOf(active, active.appendedBytes);
   const parts = finishParts(core, {
     active,
@@ -175,24 +175,31 @@ async function recover(
 
 /**
  * The segment to go on with. One that was cut is not continued: positions behind the cut may be
- * known to the key index, and no position is ever used twice.
+ * known to the key index, and no position is ever used twice. The checkpoint may know of a segment that was chosen
+ * here and never got a file: what is written below its replay position would not be replayed.
  */
-async function chooseActive(core: StoreCore, numberLast: number, isCut: boolean): Promise<Segment> {
+async function chooseActive(
+  core: StoreCore,
+  numberLast: number,
+  replayPosition: number,
+  isCut: boolean,
+): Promise<Segment> {
   const { segments, keyIndex, disk } = core;
   const last = segments.all().at(-1);
-  const filledNumber = Math.floor(keyIndex.filledPosition / segments.segmentBytes);
+  const knownPosition = Math.max(keyIndex.filledPosition, replayPosition);
+  const knownNumber = Math.floor(knownPosition / segments.segmentBytes);
   const isContinued =
     last !== undefined &&
     !isCut &&
     last.number === numberLast &&
     !last.isEmptied &&
     last.appendedBytes < segments.segmentBytes * CONTINUED_SHARE &&
-    keyIndex.filledPosition <= segments.positionOf(last, last.appendedBytes);
+    knownPosition <= segments.positionOf(last, last.appendedBytes);
   if (isContinued) {
     last.file = await disk.open(last.path, 'write');
     return last;
   }
-  const next = segments.add(Math.max(numberLast, filledNumber) + 1, undefined);
+  const next = segments.add(Math.max(numberLast, knownNumber) + 1, undefined);
   if (next === undefined) throw new StoreError('no-space', 'no segment slot is free');
   return next;
 }
