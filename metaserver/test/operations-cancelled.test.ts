@@ -16,6 +16,7 @@ import { key, type TestCluster, withCluster } from './support/cluster.ts';
 import { deadline, eventually } from './support/deadline.ts';
 import { connectClient, type FakeClient } from './support/fake-client.ts';
 import type { FakeDrive } from './support/fake-drive.ts';
+import { stopAt } from './support/stop-at.ts';
 
 const test = suite('cancelled operations');
 const LIMIT_MS = 20_000;
@@ -143,15 +144,7 @@ for (const point of ['split.backPersisted', 'split.backTold'] as const) {
   test(
     `a server that stops at ${point} of a cancelled split puts the range back`,
     deadline(LIMIT_MS, async () => {
-      let arrive = (): void => {};
-      const reached = new Promise<void>((resolve) => {
-        arrive = resolve;
-      });
-      const faultPoint = (at: FaultPoint): void => {
-        if (at !== point) return;
-        arrive();
-        throw new Error('the test stops the server here');
-      };
+      const { faultPoint, reached } = stopAt(point);
       await withSplit(faultPoint, async (scene) => {
         const { cluster, head, tail } = scene;
         await cluster.client.cancel(scene.operation);

@@ -9,6 +9,7 @@ import { key, type TestCluster, withCluster } from './support/cluster.ts';
 import { deadline } from './support/deadline.ts';
 import { connectClient } from './support/fake-client.ts';
 import { drivesIn, firstRecord, outside, statusOf } from './support/first-range.ts';
+import { stopAt } from './support/stop-at.ts';
 
 const test = suite('operations after a restart');
 
@@ -48,20 +49,15 @@ for (const point of POINTS) {
   test(
     `a server that stops at ${point} goes on from there`,
     deadline(10_000, async () => {
-      let arrive = (): void => {};
-      const reached = new Promise<void>((resolve) => {
-        arrive = resolve;
-      });
+      const stop = stopAt(point);
       let isArmed = false;
       const faultPoint = (at: FaultPoint): void => {
-        if (at !== point || !isArmed) return;
-        arrive();
-        throw new Error('the test stops the server here');
+        if (isArmed) stop.faultPoint(at);
       };
       await withCluster(2, { replicas: 1, faultPoint }, async (cluster) => {
         await firstRecord(cluster);
         isArmed = true;
-        const { before, source, target, kind } = await crashAt(cluster, point, reached);
+        const { before, source, target, kind } = await crashAt(cluster, point, stop.reached);
         await cluster.restart({ faultPoint: () => {} });
         await Promise.all(cluster.drives.map((drive) => drive.register()));
         const client = await connectClient(cluster.meta.address);

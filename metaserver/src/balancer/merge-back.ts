@@ -11,12 +11,12 @@ import {
   type RangeRecord,
   Status,
 } from '@piton/protocol';
-import { servingIn } from '../failover/chain-plan.ts';
+import { withoutMissing } from '../failover/chain-plan.ts';
 import { DriveFencedError, DriveRefusedError } from '../operations/commands.ts';
 import { CommandMode, type OperationContext, OperationFailedError } from '../operations/context.ts';
 import { tellAll } from '../operations/tell-all.ts';
 import { pause } from '../operations/waiting.ts';
-import { hasFenced, mergedRecord, payloadOf, published, withoutLost } from './merge-payload.ts';
+import { hasFenced, mergedRecord, payloadOf, published } from './merge-payload.ts';
 
 const RETRY_MS = 200;
 
@@ -35,11 +35,10 @@ export async function persistBack(context: OperationContext, reason: string): Pr
     const { left, right } = published(context);
     const { record } = context.range(leftId);
     // The chain of the newest record is that of both.
-    const chain = withoutLost(context, record.chain);
     const next = {
       epoch: epoch(Math.max(record.epoch, context.range(rightId).record.epoch) + 1),
       version: draft.version(),
-      chain: servingIn(chain).length > 0 ? chain : record.chain,
+      chain: withoutMissing(record.chain, context.services.standing),
     };
     draft.putRange({ record: { ...left, ...next }, published: left });
     draft.putRange({ record: { ...right, ...next }, published: right });

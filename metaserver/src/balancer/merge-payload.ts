@@ -3,13 +3,12 @@
 import {
   compareKeys,
   epoch,
-  type Member,
   MemberState,
   type RangeId,
   type RangeRecord,
   type Sequence,
 } from '@piton/protocol';
-import { ordered, servingIn } from '../failover/chain-plan.ts';
+import { servingIn } from '../failover/chain-plan.ts';
 import type { OperationContext } from '../operations/context.ts';
 
 export interface MergePayload {
@@ -56,19 +55,6 @@ export function problemWithMerge(left: RangeRecord, right: RangeRecord): string 
 /** The record of both, at the epoch behind the higher one. */
 export function mergedRecord(left: RangeRecord, right: RangeRecord): RangeRecord {
   return { ...left, end: right.end, epoch: epoch(Math.max(left.epoch, right.epoch) + 1) };
-}
-
-/** Fenced members, and those named, are offline in the next record. */
-export function withoutLost(
-  context: OperationContext,
-  chain: readonly Member[],
-  isLeaving: (member: Member) => boolean = () => false,
-): Member[] {
-  const { standing } = context.services;
-  const isLost = (member: Member): boolean =>
-    member.state === MemberState.serving && (standing.isFenced(member.drive) || isLeaving(member));
-  const lost = chain.filter(isLost).map(({ drive }) => ({ drive, state: MemberState.offline }));
-  return ordered([...chain.filter((member) => !isLost(member)), ...lost]);
 }
 
 export function hasFenced(context: OperationContext, { chain }: RangeRecord): boolean {

@@ -26,7 +26,7 @@ import {
   type RangeRecord,
   Status,
 } from '@piton/protocol';
-import { servingIn } from '../failover/chain-plan.ts';
+import { servingIn, withoutMissing } from '../failover/chain-plan.ts';
 import { DriveFencedError, DriveGoneError, DriveRefusedError } from '../operations/commands.ts';
 import {
   CommandMode,
@@ -45,7 +45,6 @@ import {
   payloadOf,
   problemWithMerge,
   published,
-  withoutLost,
 } from './merge-payload.ts';
 
 /** A head that is busy is asked so often, and another member that may still be applying what was committed. */
@@ -277,13 +276,16 @@ async function tellMember(
  */
 async function persistJoin(context: OperationContext, failed: readonly DriveId[]): Promise<void> {
   const { left: leftId, right: rightId } = payloadOf(context);
-  const lost = ({ drive }: Member): boolean => failed.includes(drive);
-  const chain = withoutLost(context, context.range(leftId).record.chain, lost);
-  if (servingIn(chain).length === 0) {
+  const { standing } = context.services;
+  const { chain: before } = context.range(leftId).record;
+  const isLeft = ({ drive }: Member): boolean =>
+    !failed.includes(drive) && !standing.isFenced(drive);
+  if (!servingIn(before).some(isLeft)) {
     context.say(`range ${leftId}: waiting for a member of its chain`);
     await context.parked(() => pause(context.services.clock, RETRY_MS, context.signal));
     return;
   }
+  const chain = withoutMissing(before, standing, failed);
   await context.services.state.change((draft) => {
     const [left, right] = [context.range(leftId), context.range(rightId)];
     const version = draft.version();

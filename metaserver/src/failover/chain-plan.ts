@@ -75,12 +75,12 @@ function become(member: Member, state: MemberState): Member {
  */
 export function withoutMissing(
   chain: readonly Member[],
-  isFenced: (drive: DriveId) => boolean,
-  missing: readonly DriveId[],
+  standing: Pick<DriveFacts, 'isFenced'>,
+  missing: readonly DriveId[] = [],
 ): Member[] {
   const serving = servingIn(chain);
   const isNamed = ({ drive }: Member): boolean => missing.includes(drive);
-  const isAway = (member: Member): boolean => isNamed(member) || isFenced(member.drive);
+  const isAway = (member: Member): boolean => isNamed(member) || standing.isFenced(member.drive);
   const choices = [serving.filter(isAway), serving.filter(isNamed), []];
   const lost = choices.find(({ length }) => length < serving.length) ?? [];
   return replaced(chain, (member) => lost.includes(member), MemberState.offline);

@@ -9,14 +9,13 @@
 import {
   type Connection,
   type DriveId,
-  MemberState,
   messages,
   type RangeId,
-  type RangeRecord,
   type RangeReport,
   RefusedError,
   Status,
 } from '@piton/protocol';
+import { serves } from '../members/registration.ts';
 import { reasonOf } from '../shell/log.ts';
 import type { RangeEntry } from '../state/entries.ts';
 import { drivesOf } from '../state/published-index.ts';
@@ -57,7 +56,7 @@ export class Healing {
     for (const range of ranges) {
       if (this.#underWay.size >= HEALING_MAX) return;
       const entry = held.has(range) ? undefined : this.#settled(range);
-      if (entry === undefined || !isServing(entry.record, drive)) continue;
+      if (entry === undefined || !serves(entry.record, drive)) continue;
       this.#heal(`${drive}/${range}`, () => this.#install(drive, connection, entry));
     }
   }
@@ -87,7 +86,7 @@ export class Healing {
       await connection.request(installRange, message, installAnswer, { timeoutMs: TIMEOUT_MS });
     } catch (error) {
       const cannot = error instanceof RefusedError && error.status === Status.conflictingOperation;
-      if (cannot && isServing(record, drive)) {
+      if (cannot && serves(record, drive)) {
         failover.lacks({ range: record.id, epoch: record.epoch, drive });
       }
       throw error;
@@ -100,8 +99,4 @@ export class Healing {
       timeoutMs: TIMEOUT_MS,
     });
   }
-}
-
-function isServing({ chain }: RangeRecord, drive: DriveId): boolean {
-  return chain.some((member) => member.drive === drive && member.state === MemberState.serving);
 }

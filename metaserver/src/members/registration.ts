@@ -51,7 +51,8 @@ function names(record: RangeRecord, drive: DriveId): boolean {
   return record.chain.some((member) => member.drive === drive);
 }
 
-function serves(record: RangeRecord, drive: DriveId): boolean {
+/** Whether the drive is a serving member of the record's chain. */
+export function serves(record: RangeRecord, drive: DriveId): boolean {
   return record.chain.some((m) => m.drive === drive && m.state === MemberState.serving);
 }
 

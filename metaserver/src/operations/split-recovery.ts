@@ -18,7 +18,6 @@
 import {
   type DriveId,
   epoch,
-  type Member,
   messages,
   type RangeId,
   type RangeRecord,
@@ -103,8 +102,7 @@ export async function decide(context: OperationContext): Promise<void> {
     const members = drivesServing(left);
     // All are back: the head is told again, and passes the cut on.
     if (!members.some((drive) => standing.isFenced(drive))) return;
-    const [first] = members.filter((drive) => !standing.isFenced(drive));
-    const answer = first && (await askState(context, first));
+    const answer = await askFirst(context);
     if (answer !== undefined) {
       if (answer.cutSequence === undefined) await persistBack(context);
       else await persistDirect(context, answer.cutSequence);
@@ -116,11 +114,7 @@ export async function decide(context: OperationContext): Promise<void> {
 
 /** It was cancelled: it can be taken back as long as the first of its chain has not cut. Returns whether it is. */
 export async function persistBackIfUncut(context: OperationContext): Promise<boolean> {
-  const { standing } = context.services;
-  const [first] = drivesServing(recordsOf(context).left).filter(
-    (drive) => !standing.isFenced(drive),
-  );
-  const answer = first && (await askState(context, first));
+  const answer = await askFirst(context);
   if (answer === undefined || answer.cutSequence !== undefined) return false;
   await persistBack(context);
   return true;
@@ -128,6 +122,14 @@ export async function persistBackIfUncut(context: OperationContext): Promise<boo
 
 export const wasCancelled = (range: RangeId): OperationFailedError =>
   new OperationFailedError(`range ${range} was not cut: it was cancelled`);
+
+/** How far the first survivor is; undefined when there is none, or it is fenced meanwhile. */
+async function askFirst(context: OperationContext) {
+  const { standing } = context.services;
+  const members = drivesServing(recordsOf(context).left);
+  const first = members.find((drive) => !standing.isFenced(drive));
+  return first && askState(context, first);
+}
 
 /** How far a member is with the right half; undefined when it is fenced meanwhile. */
 async function askState(context: OperationContext, drive: DriveId) {
@@ -140,14 +142,6 @@ async function askState(context: OperationContext, drive: DriveId) {
     if (error instanceof DriveFencedError) return undefined;
     throw error;
   }
-}
-
-function nextChain(
-  { services }: OperationContext,
-  { chain }: RangeRecord,
-  leaving: readonly DriveId[],
-): Member[] {
-  return withoutMissing(chain, (drive) => services.standing.isFenced(drive), leaving);
 }
 
 async function persistDirect(
@@ -163,7 +157,7 @@ async function persistDirect(
     const half = state.ranges.get(payload.right)?.record;
     const start = half?.start ?? new Uint8Array(Buffer.from(payload.key as string, 'hex'));
     const end = half === undefined ? record.end : half.end;
-    const chain = nextChain(context, record, leaving);
+    const chain = withoutMissing(record.chain, context.services.standing, leaving);
     const next = { ...record, epoch: epoch(record.epoch + 1), version: draft.version(), chain };
     draft.putRange({ record: { ...next, end: start }, published });
     draft.putRange({ record: { ...next, id: payload.right, start, end }, published: undefined });
@@ -280,7 +274,7 @@ async function persistBack(
     const half = state.ranges.get(payload.right)?.record;
     const key = half === undefined ? payload.key : Buffer.from(half.start).toString('hex');
     const end = half === undefined ? record.end : half.end;
-    const chain = nextChain(context, record, leaving);
+    const chain = withoutMissing(record.chain, context.services.standing, leaving);
     const at = { epoch: epoch(record.epoch + 1), version: draft.version() };
     draft.putRange({ record: { ...record, ...at, end, chain }, published });
     if (half !== undefined) draft.removeRange(payload.right);

@@ -16,6 +16,7 @@ import type { DriveView, FaultPoint, MetaOptions } from '../../src/index.ts';
 import { key, type TestCluster, withCluster } from '../support/cluster.ts';
 import { deadline, eventually } from '../support/deadline.ts';
 import { connectClient, type FakeClient } from '../support/fake-client.ts';
+import { stopAt } from '../support/stop-at.ts';
 
 const test = suite('drain');
 const HASH = { partitioning: Partitioning.hash };
@@ -294,15 +295,7 @@ for (const point of POINTS) {
   test(
     `a server that stops at ${point} goes on from there`,
     deadline(20_000, async () => {
-      let arrive = (): void => {};
-      const reached = new Promise<void>((resolve) => {
-        arrive = resolve;
-      });
-      const faultPoint = (at: FaultPoint): void => {
-        if (at !== point) return;
-        arrive();
-        throw new Error('the test stops the server here');
-      };
+      const { faultPoint, reached } = stopAt(point);
       await withCluster(3, { ...HASH, replicas: 2, faultPoint }, async (cluster) => {
         await allRecords(cluster.client);
         const isCancelled = point === 'drain.cancelled';

@@ -10,6 +10,7 @@ import { key, type TestCluster, withCluster } from '../support/cluster.ts';
 import { deadline, eventually } from '../support/deadline.ts';
 import { connectClient, type FakeClient } from '../support/fake-client.ts';
 import type { FakeDrive } from '../support/fake-drive.ts';
+import { stopAt } from '../support/stop-at.ts';
 import { beat } from './figures.ts';
 
 const test = suite('merge');
@@ -303,15 +304,7 @@ for (const [point, outcome] of POINTS) {
   test(
     `a server that stops at ${point} comes out with ${outcome}`,
     deadline(LIMIT_MS, async () => {
-      let arrive = (): void => {};
-      const reached = new Promise<void>((resolve) => {
-        arrive = resolve;
-      });
-      const faultPoint = (at: FaultPoint): void => {
-        if (at !== point) return;
-        arrive();
-        throw new Error('the test stops the server here');
-      };
+      const { faultPoint, reached } = stopAt(point);
       await withHalves({ faultPoint }, async (scene) => {
         const { cluster, head, tail } = scene;
         const isBusy = (command: string): Status | undefined =>

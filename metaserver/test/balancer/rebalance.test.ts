@@ -16,6 +16,7 @@ import type { ClusterState } from '../../src/state/cluster-state.ts';
 import { type TestCluster, withCluster } from '../support/cluster.ts';
 import { deadline } from '../support/deadline.ts';
 import { connectClient, type FakeClient } from '../support/fake-client.ts';
+import { stopAt } from '../support/stop-at.ts';
 import { beat, type Figure } from './figures.ts';
 
 const test = suite('rebalance');
@@ -225,15 +226,7 @@ for (const point of [
   test(
     `a server that stops at ${point} goes on from there`,
     deadline(20_000, async () => {
-      let arrive = (): void => {};
-      const reached = new Promise<void>((resolve) => {
-        arrive = resolve;
-      });
-      const faultPoint = (at: FaultPoint): void => {
-        if (at !== point) return;
-        arrive();
-        throw new Error('the test stops the server here');
-      };
+      const { faultPoint, reached } = stopAt(point);
       await withCluster(3, { ...HASH, replicas: 2, faultPoint }, async (cluster) => {
         const figures = await heavyOnFirst(cluster, (isHeavy) => ({
           bytes: isHeavy ? HEAVY : MB,

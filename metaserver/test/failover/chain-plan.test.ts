@@ -63,7 +63,7 @@ test('a fenced member goes to the end as offline, the others keep their order', 
 test('a change of borders leaves those behind that missed it, and never everybody', () => {
   const left = (fenced: string, missing: string): string | undefined => {
     const isFenced = (drive: DriveId): boolean => fenced.includes(drive);
-    return textOf(withoutMissing(chain('A B C D-'), isFenced, [...missing] as DriveId[]));
+    return textOf(withoutMissing(chain('A B C D-'), { isFenced }, [...missing] as DriveId[]));
   };
   assert.is(left('', ''), 'A B C D-');
   assert.is(left('B', ''), 'A C D- B-');

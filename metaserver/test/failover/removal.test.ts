@@ -10,6 +10,7 @@ import { startBeating } from '../support/beating.ts';
 import { key, type TestCluster, withCluster } from '../support/cluster.ts';
 import { deadline, eventually } from '../support/deadline.ts';
 import { connectClient, type FakeClient } from '../support/fake-client.ts';
+import { stopAt } from '../support/stop-at.ts';
 
 const test = suite('removal');
 const LEASE_MS = 240;
@@ -213,20 +214,12 @@ const POINTS: readonly FaultPoint[] = [
 ];
 
 /** Stops the server at a point, lets `between` happen, and starts it again. */
-async function stopAt(
+async function stoppedAt(
   point: FaultPoint,
   between: (cluster: TestCluster, dead: string) => Promise<void>,
   check: (cluster: TestCluster, members: readonly string[], client: FakeClient) => Promise<void>,
 ): Promise<void> {
-  let arrive = (): void => {};
-  const reached = new Promise<void>((resolve) => {
-    arrive = resolve;
-  });
-  const faultPoint = (at: FaultPoint): void => {
-    if (at !== point) return;
-    arrive();
-    throw new Error('the test stops the server here');
-  };
+  const { faultPoint, reached } = stopAt(point);
   await withBeating(3, { faultPoint }, async (cluster) => {
     const members = await membersOf(cluster);
     cluster.drive(members[2]).close();
@@ -247,7 +240,7 @@ for (const point of POINTS) {
   test(
     `a server that stops at ${point} carries the removal on`,
     deadline(LIMIT_MS, () =>
-      stopAt(
+      stoppedAt(
         point,
         async () => {},
         async (cluster, [head, middle, tail], client) => {
@@ -267,7 +260,7 @@ for (const point of POINTS) {
   test(
     `a drive that returns while the server is stopped at ${point} learns that it is out`,
     deadline(LIMIT_MS, () =>
-      stopAt(
+      stoppedAt(
         point,
         async (cluster, dead) => {
           cluster.drive(dead).incarnation++;

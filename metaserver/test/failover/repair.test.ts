@@ -9,6 +9,7 @@ import { startBeating } from '../support/beating.ts';
 import { key, type TestCluster, withCluster } from '../support/cluster.ts';
 import { deadline, eventually } from '../support/deadline.ts';
 import { connectClient, type FakeClient } from '../support/fake-client.ts';
+import { stopAt } from '../support/stop-at.ts';
 
 const test = suite('repair');
 const LEASE_MS = 240;
@@ -204,15 +205,7 @@ for (const point of POINTS) {
   test(
     `a server that stops at ${point} repairs the range all the same`,
     deadline(LIMIT_MS, async () => {
-      let arrive = (): void => {};
-      const reached = new Promise<void>((resolve) => {
-        arrive = resolve;
-      });
-      const faultPoint = (at: FaultPoint): void => {
-        if (at !== point) return;
-        arrive();
-        throw new Error('the test stops the server here');
-      };
+      const { faultPoint, reached } = stopAt(point);
       await withBeating(4, { repairAfterMs: 200, faultPoint }, async (cluster) => {
         const [before] = (await recordsOf(cluster.client)) as [RangeRecord];
         const lost = serving(before)[1] as string;

@@ -10,6 +10,7 @@ import { key, type TestCluster, withCluster } from '../support/cluster.ts';
 import { deadline, eventually } from '../support/deadline.ts';
 import { connectClient, type FakeClient } from '../support/fake-client.ts';
 import type { FakeDrive } from '../support/fake-drive.ts';
+import { stopAt } from '../support/stop-at.ts';
 
 const test = suite('split recovery');
 const LEASE_MS = 240;
@@ -237,15 +238,7 @@ for (const [point, hasCut] of POINTS) {
   test(
     `a server that stops at ${point} comes out with two halves`,
     deadline(LIMIT_MS, async () => {
-      let arrive = (): void => {};
-      const reached = new Promise<void>((resolve) => {
-        arrive = resolve;
-      });
-      const faultPoint = (at: FaultPoint): void => {
-        if (at !== point) return;
-        arrive();
-        throw new Error('the test stops the server here');
-      };
+      const { faultPoint, reached } = stopAt(point);
       await withSplit(faultPoint, async (scene) => {
         const { cluster, middle, tail } = scene;
         if (hasCut) makeCut(scene, middle);
