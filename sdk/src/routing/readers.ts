@@ -13,6 +13,7 @@
 import type { Random } from '@piton/protocol';
 import type { Carrier } from '../operations/operation.ts';
 import type { DriveLink } from '../transport/drive-link.ts';
+import { SLOWER_FACTOR } from '../transport/link-health.ts';
 import type { Route } from './route.ts';
 
 /** How long a member is left alone: the first time, and at most; drawn between half and the whole. */
@@ -28,8 +29,8 @@ const MANY = 8;
 /** So many more reads than another one the member of a key may have been given lately. */
 const AHEAD_FACTOR = 1.25;
 const AHEAD = 64;
-/** So much cheaper another member must be than the one that the key prefers. */
-const PREFERENCE = 1.5;
+/** So much cheaper another member must be than the one that the key prefers, or than the one that was given least. */
+const PREFERENCE = SLOWER_FACTOR;
 /** Bytes of a long key that decide. */
 const HASHED_BYTES = 32;
 

@@ -186,6 +186,24 @@ test('a slower member gets less, and is measured now and then', () => {
   assert.ok((alone(301)[0] ?? 0) > 900, 'as fast as the others: its share again');
 });
 
+test('a member that was a little slower once has its share again soon', () => {
+  const { readers, links, route } = sceneOf();
+  const [late, ...others] = links;
+  late.measured(3.5, 0);
+  for (const link of others) link.measured(0.4, 0);
+  const given = [0, 0, 0];
+  for (let turn = 0; turn < 3_000; turn++) {
+    const nowMs = 1 + turn;
+    readers.beginTurn(64);
+    for (const key of KEYS.slice(0, 64)) {
+      const link = readers.choose(route, key, 0, nowMs) as unknown as FakeLink;
+      link.measured(0.4, nowMs);
+      given[links.indexOf(link)] = (given[links.indexOf(link)] as number) + 1;
+    }
+  }
+  for (const count of given) assert.ok(count > 60_000 && count < 68_000, `${count} of 192000`);
+});
+
 test('a member that is much slower is avoided, and tried with single reads', () => {
   const { links, alone } = sceneOf();
   const [slow, ...others] = links;
