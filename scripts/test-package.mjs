@@ -42,8 +42,10 @@ async function runFiles(files) {
 
 function watchForLeaks() {
   const timer = setTimeout(() => {
-    const open = process.getActiveResourcesInfo().filter((kind) => kind !== 'Timeout');
-    const what = open.length === 0 ? 'a timer' : [...new Set(open)].join(', ');
+    const counts = new Map();
+    for (const kind of process.getActiveResourcesInfo())
+      counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    const what = [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ');
     report({ kind: 'problem', text: `a test left something open that keeps the process: ${what}` });
     setTimeout(() => process.exit(1), 50);
   }, LINGER_MS);

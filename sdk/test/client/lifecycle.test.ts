@@ -155,7 +155,11 @@ test(
   withCluster({}, async (cluster) => {
     const child = fileURLToPath(new URL('../fakes/idle-client.js', import.meta.url));
     const code = await new Promise((resolve) => {
-      spawn(process.execPath, [child, cluster.meta.address]).on('exit', resolve);
+      // Not through pipes: what nobody reads would keep this process.
+      spawn(process.execPath, [child, cluster.meta.address], { stdio: 'inherit' }).on(
+        'exit',
+        resolve,
+      );
     });
     assert.is(code, 0);
   }),
