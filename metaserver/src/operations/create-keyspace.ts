@@ -60,7 +60,8 @@ export class CreateKeyspace implements OperationKind {
     if (context.entry.step === 'installing') await installAll(context, keyspace);
     if (context.entry.step === 'publishing') await publishAll(context, keyspace);
     const { name } = context.services.state.keyspaces.get(keyspace) ?? { name: '?' };
-    return `keyspace ${name} is ready with ${rangesOf(context, keyspace).length} ranges`;
+    const ranges = rangesOf(context, keyspace).length;
+    return `keyspace ${name} is ready with ${ranges} ${ranges === 1 ? 'range' : 'ranges'}`;
   }
 
   async #writePlan(context: OperationContext, keyspace: KeyspaceId): Promise<void> {
