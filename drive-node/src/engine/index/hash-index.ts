@@ -23,6 +23,7 @@ const PAGE_ENTRIES_SPLIT = 2048;
 const PAGE_ENTRIES_MAX = 0x3fff;
 const GROWTH_SHARE = 16;
 const FRAGMENT_BITS = 24;
+const HASHES_PER_BASE = 1 << FRAGMENT_BITS;
 export const BASE_BITS_MIN = 2;
 export const BASE_BITS_MAX = 16;
 /** What one page costs beside its entries: the array object, its buffer, its directory slot. */
@@ -59,6 +60,8 @@ export class HashIndex {
   #position = 0;
   #fragment = 0;
   #slot = 0;
+  /** Up to which hash, base and fragment, pages were restored. */
+  #restoredEnd = 0;
 
   /** See `baseBitsFor`. */
   constructor(baseBits: number) {
@@ -151,12 +154,16 @@ export class HashIndex {
     return { base, depth: page.depth, lowest: page.lowest, bytes };
   }
 
-  /** Puts a saved page in; into an empty index only. False when it does not fit: damaged. */
+  /**
+   * Puts a saved page in; into an empty index only, in order, and without a gap: of two pages for one
+   * place the older would come back when it is split. False when it does not fit: damaged.
+   */
   restorePage(saved: SavedPage): boolean {
     const { base, depth, lowest, bytes } = saved;
     const count = bytes.length / ENTRY_BYTES;
     const isSane = base < 1 << this.#baseBits && depth <= FRAGMENT_BITS && Number.isInteger(count);
     if (!isSane || count > PAGE_ENTRIES_MAX || !isSorted(bytes, count)) return false;
+    if (base * HASHES_PER_BASE + lowest !== this.#restoredEnd) return false;
     while (this.#directoryDepth < depth) this.#doubleDirectory();
     const shift = FRAGMENT_BITS - this.#directoryDepth;
     const first = (base << this.#directoryDepth) + (lowest >>> shift);
@@ -164,15 +171,18 @@ export class HashIndex {
     if (first + slots > this.#directory.length) return false;
     const page: Page = { bytes: bytes.slice(), count, depth, lowest };
     this.#directory.fill(page, first, first + slots);
+    this.#restoredEnd += HASHES_PER_BASE >>> depth;
     this.#entries += count;
     this.#pageBytes += bytes.length;
     return true;
   }
 
-  /** To be called once after all pages were restored. */
-  finishRestore(): void {
+  /** To be called after all pages were restored. False when one is missing. */
+  finishRestore(): boolean {
+    if (this.#restoredEnd !== (1 << this.#baseBits) * HASHES_PER_BASE) return false;
     this.#pages = new Set(this.#directory).size;
     this.#page = this.#directory[0] as Page;
+    return true;
   }
 
   get baseBits(): number {

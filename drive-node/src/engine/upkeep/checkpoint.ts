@@ -73,8 +73,10 @@ async function writeSections(
   await sections.add(SectionType.owner, moment.ownerState);
   await sections.add(SectionType.facts, moment.facts);
   await writePages(source.hashes, sections);
+  // Before the flush: one that is emptied later may have copies that are not durable yet.
+  const segments = encodeSegments(source.segments);
   await source.flushLog();
-  await sections.add(SectionType.segments, encodeSegments(source.segments));
+  await sections.add(SectionType.segments, segments);
   await sections.finish();
   return moment;
 }
@@ -89,8 +91,10 @@ async function writePages(hashes: HashIndex, sections: SectionWriter): Promise<v
     slot *= 2 ** (hashes.directoryDepth - depth);
     depth = hashes.directoryDepth;
     if (slot >= hashes.directoryLength) break;
-    const page = hashes.pageAt(slot++);
-    if (page === undefined) continue;
+    const page = hashes.pageAt(slot);
+    if (page === undefined) throw new Error('a page of the index begins elsewhere');
+    // Behind all of it: when it is split while a slice is written, its halves are not saved once more.
+    slot += 2 ** (depth - page.depth);
     writer.u32(page.base).u8(page.depth).u32(page.lowest).bytes(page.bytes);
     bytes += page.bytes.length;
     if (bytes < SLICE_BYTES) continue;
@@ -168,7 +172,7 @@ class CheckpointLoading {
   finish(): LoadedCheckpoint {
     const hashes = this.#hashes;
     if (hashes === undefined || !this.#hasSegments) throw damaged('a section is missing');
-    hashes.finishRestore();
+    if (!hashes.finishRestore()) throw damaged('a page of the index is missing');
     this.#checkPlaces(hashes);
     return { replayPosition: this.#replayPosition, ownerState: this.#ownerState, hashes };
   }

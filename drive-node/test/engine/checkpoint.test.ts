@@ -1,0 +1,136 @@
+// A checkpoint is taken beside traffic: pages of the index split, and segments are emptied, while it is
+// written. What it gives back must be what was there, and never more than what is durable.
+
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { MemoryDisk } from '../../src/engine/disk/memory-disk.ts';
+import { HashIndex } from '../../src/engine/index/hash-index.ts';
+import type { LogGeometry } from '../../src/engine/log/segment.ts';
+import { SegmentTable } from '../../src/engine/log/segment-table.ts';
+import { StoreFacts } from '../../src/engine/log/store-facts.ts';
+import {
+  type CheckpointSource,
+  type LoadedCheckpoint,
+  readCheckpoint,
+  writeCheckpoint,
+} from '../../src/engine/upkeep/checkpoint.ts';
+import { deadline, seeded } from './suite/harness.ts';
+
+const test = suite('checkpoint');
+
+const geometry: LogGeometry = { segmentBits: 25, unitBits: 3, seedHigh: 1, seedLow: 2 };
+const path = '/data/checkpoint';
+const EMPTY = new Uint8Array(0);
+
+interface Written {
+  readonly disk: MemoryDisk;
+  readonly hashes: HashIndex;
+  readonly segments: SegmentTable;
+}
+
+function open(): Written {
+  const segments = new SegmentTable('/data/log', geometry);
+  segments.add(0, undefined);
+  return { disk: new MemoryDisk(), hashes: new HashIndex(2), segments };
+}
+
+function sourceOf(
+  { disk, hashes, segments }: Written,
+  flushLog: () => Promise<void>,
+): CheckpointSource {
+  const facts = new StoreFacts().encodeSnapshot();
+  const moment = { replayPosition: 64, ownerState: EMPTY, facts };
+  return { disk, folder: '/data', path, hashes, segments, flushLog, moment: () => moment };
+}
+
+async function load({ disk, segments }: Written): Promise<[LoadedCheckpoint, SegmentTable]> {
+  const existing = new Set(segments.all().map(({ number }) => number));
+  const table = new SegmentTable('/data/log', geometry);
+  const loaded = await readCheckpoint(disk, path, table, new StoreFacts(), existing);
+  return [loaded as LoadedCheckpoint, table];
+}
+
+test(
+  'pages that split while they are saved lose no entry, neither at once nor when they split again',
+  deadline(60_000, async () => {
+    const written = open();
+    const { disk, hashes } = written;
+    const random = seeded(17);
+    const entries: [number, number][] = [];
+    const enter = (count: number): void => {
+      for (let left = count; left > 0; left--) {
+        const entry: [number, number] = [random() * 2 ** 32, random() * 2 ** 32];
+        hashes.find(...entry);
+        assert.ok(hashes.insert(entries.push(entry) * 4));
+      }
+    };
+    for (let round = 0; round < 12; round++) {
+      enter(1000);
+      const entered = entries.length;
+      disk.delay = async () => enter(1500);
+      await writeCheckpoint(sourceOf(written, async () => {}));
+      disk.delay = undefined;
+      const [{ hashes: restored }] = await load(written);
+      // What came meanwhile is replayed, and then more comes.
+      for (let at = entered; at < entries.length; at++) {
+        restored.find(...(entries[at] as [number, number]));
+        if (restored.candidateWith((at + 1) * 4) < 0) restored.insert((at + 1) * 4);
+      }
+      for (let more = 1; more <= 30_000; more++) {
+        restored.find(random() * 2 ** 32, random() * 2 ** 32);
+        restored.insert(more * 4 + 2);
+      }
+      let lost = 0;
+      for (let at = 0; at < entries.length; at++) {
+        restored.find(...(entries[at] as [number, number]));
+        if (restored.candidateWith((at + 1) * 4) < 0) lost++;
+      }
+      assert.is(lost, 0, `round ${round}: entries that are lost`);
+      assert.is(restored.count, entries.length + 30_000, `round ${round}: entries`);
+    }
+  }),
+);
+
+test(
+  'a segment that is emptied while the log is flushed is not known as empty: its copies may be lost',
+  deadline(10_000, async () => {
+    const written = open();
+    const { hashes, segments } = written;
+    const segment = segments.byNumber(0);
+    assert.ok(segment);
+    hashes.find(1, 2);
+    hashes.insert(segments.placeOf(segment, 64));
+    await writeCheckpoint(
+      sourceOf(written, async () => {
+        segment.isEmptied = true;
+      }),
+    );
+    const [{ hashes: restored }, table] = await load(written);
+    assert.is(restored.count, 1);
+    assert.is(table.byNumber(0)?.isEmptied, false);
+  }),
+);
+
+test(
+  'pages that overlap, or leave a gap, are not taken for an index',
+  deadline(10_000, async () => {
+    const page = (base: number, depth: number, lowest: number) => ({
+      ...{ base, depth, lowest },
+      bytes: EMPTY,
+    });
+    const half = 1 << 23;
+    const whole = new HashIndex(2);
+    assert.ok(whole.restorePage(page(0, 0, 0)));
+    assert.not.ok(whole.restorePage(page(0, 1, half)), 'twice');
+    const halves = new HashIndex(2);
+    assert.ok(halves.restorePage(page(0, 1, 0)));
+    assert.not.ok(halves.restorePage(page(1, 0, 0)), 'the other half is missing');
+    assert.ok(halves.restorePage(page(0, 1, half)));
+    for (const base of [1, 2]) assert.ok(halves.restorePage(page(base, 0, 0)));
+    assert.not.ok(halves.finishRestore(), 'the last one is missing');
+    assert.ok(halves.restorePage(page(3, 0, 0)));
+    assert.ok(halves.finishRestore());
+  }),
+);
+
+test.run();
