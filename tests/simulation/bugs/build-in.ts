@@ -1,12 +1,15 @@
-// Builds a deliberate bug into the modules that this process loads from now on.
+// Builds a deliberate bug, or tight limits, into the modules that this process loads from now on.
 //
-// A bug is a small change of the text of one compiled file. Nothing of the shipped code knows of it: the
-// change is made while the module is loaded, in this process alone. A change that does not fit the file any
+// Both are small changes of the texts of compiled files. Nothing of the shipped code knows of them: they
+// are made while the modules are loaded, in this process alone. A change that does not fit its file any
 // more is an error, never a silent nothing.
 
 import { register } from 'node:module';
+import { tightChanges } from '../tight/limits.ts';
 import { bugNamed } from './registry.ts';
 
-export function buildIn(name: string): void {
-  register('./hooks.js', import.meta.url, { data: bugNamed(name) });
+export function buildIn(bug: string | undefined, isTight: boolean): void {
+  const bugs = bug === undefined ? [] : [bugNamed(bug)];
+  const data = isTight ? [...bugs, ...tightChanges()] : bugs;
+  if (data.length > 0) register('./hooks.js', import.meta.url, { data });
 }

@@ -23,6 +23,7 @@ export async function hunt(options: SimOptions): Promise<Hunt> {
       orders: {
         wishes: { operations: ops, faults },
         bug,
+        isTight: options.tight === true,
         step: options.step,
         keepsLog: options.log === true,
         command: commandFor(options),

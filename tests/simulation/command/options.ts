@@ -19,6 +19,8 @@ export interface SimOptions {
   readonly keepGoing?: true | undefined;
   readonly bug?: string | undefined;
   readonly bugs?: true;
+  /** With limits of the size of the work. */
+  readonly tight?: true;
   /** The name of a moment in which a process dies. */
   readonly step?: string;
   readonly steps?: true;
@@ -66,15 +68,17 @@ export function makeCommand(run: (options: SimOptions) => Promise<void>): Comman
     .option('--log', 'show what the programs log')
     .option('--bug <name>', 'build this bug in, and look for it', bugName)
     .option('--bugs', 'each deliberate bug: in which seed is it found?')
+    .option('--tight', 'limits small enough for what lies behind them to happen')
     .option('--step <name>', 'a process dies in this moment', momentName)
     .option('--steps', 'a process dies behind each step that is durable, one after the other')
     .action(run);
 }
 
 /** The command that repeats a seed when `--seed` is added. */
-export function commandFor({ faults, ops, bug, step }: SimOptions): string {
+export function commandFor({ faults, ops, bug, step, tight }: SimOptions): string {
   const parts = ['npm run sim --'];
   if (bug !== undefined) parts.push(`--bug ${bug}`);
+  if (tight) parts.push('--tight');
   if (step !== undefined) parts.push(`--step ${step}`);
   if (faults !== undefined) parts.push(`--faults ${faults.join(',') || 'none'}`);
   if (ops !== undefined) parts.push(`--ops ${ops}`);

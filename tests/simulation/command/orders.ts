@@ -10,6 +10,8 @@ export interface WorkerOrders {
   readonly step: string | undefined;
   /** A deliberate bug to build in before anything is loaded. */
   readonly bug: string | undefined;
+  /** Limits of the size of the work (tight/limits.ts). */
+  readonly isTight: boolean;
   /** Keep what the programs log, and show it with a failure. */
   readonly keepsLog: boolean;
   /** The command that repeats a seed, without the seed. */

@@ -1,4 +1,4 @@
-// A process that runs seeds, one after the other. With a bug to build in, it does that before it loads
+// A process that runs seeds, one after the other. With a bug or tight limits to build in, it does that before it loads
 // anything of the store: so nothing of the store is imported here but on demand.
 
 import { buildIn } from '../bugs/build-in.ts';
@@ -11,7 +11,7 @@ const tell = (message: FromWorker): void => {
 async function serve(orders: WorkerOrders): Promise<void> {
   // Errors are everyday life here, and their stacks the dearest part of them.
   if (!orders.keepsLog) Error.stackTraceLimit = 0;
-  if (orders.bug !== undefined) buildIn(orders.bug);
+  buildIn(orders.bug, orders.isTight);
   const { planFor } = await import('../seed/plan.ts');
   const { planForMoment } = await import('../steps/moments.ts');
   const { runSeed } = await import('../seed/run-seed.ts');

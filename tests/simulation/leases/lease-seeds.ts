@@ -11,7 +11,7 @@ async function main(): Promise<void> {
   const [from, to, name] = process.argv.slice(2);
   const bug = LEASE_BUGS.find((one) => one.name === name);
   if (name !== undefined && bug === undefined) throw new Error(`there is no bug ${name}`);
-  if (bug !== undefined) register('../bugs/hooks.js', import.meta.url, { data: bug });
+  if (bug !== undefined) register('../bugs/hooks.js', import.meta.url, { data: [bug] });
   const { runLeaseSeed } = await import('./run-lease-seed.ts');
   for (let seed = Number(from); seed <= Number(to); seed++) {
     const result = await runLeaseSeed(seed);

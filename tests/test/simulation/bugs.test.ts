@@ -40,6 +40,7 @@ test(
       orders: {
         wishes: {},
         bug: 'skip-the-resend',
+        isTight: false,
         step: undefined,
         keepsLog: false,
         command: 'npm run sim -- --bug skip-the-resend',
