@@ -139,9 +139,11 @@ export class SessionTable {
     if (bytes.length === 0) return;
     const saved = unpackValue(bytes) as SavedSession[];
     for (const [high, low, lowestOutstanding, results, openedBy] of saved) {
-      const opened = isPast ? undefined : openedBy;
-      const session =
-        this.find(high, low) ?? this.#open(high, low, opened ?? Number.MAX_SAFE_INTEGER);
+      const opened = openedBy ?? Number.MAX_SAFE_INTEGER;
+      const known = this.find(high, low);
+      // Either may have forgotten what the other one has: only later than both is surely new.
+      if (known !== undefined) known.openedBy = Math.max(known.openedBy, opened);
+      const session = known ?? this.#open(high, low, isPast ? Number.MAX_SAFE_INTEGER : opened);
       session.lastUsedMs = nowMs;
       for (const [number, ...fields] of results) this.#restore(session, number, fields);
       this.forget(session, lowestOutstanding);

@@ -133,4 +133,21 @@ test(
   }),
 );
 
+test(
+  'a checkpoint that cannot be opened now is an error: without it sessions would be forgotten',
+  deadline(10_000, async () => {
+    const written = open();
+    await writeCheckpoint(sourceOf(written, async () => {}));
+    const openFile = written.disk.open.bind(written.disk);
+    written.disk.open = async () => {
+      throw Object.assign(new Error('too many files'), { code: 'EMFILE' });
+    };
+    const error = await load(written).catch((reason: unknown) => reason);
+    assert.match((error as Error).message, 'too many files');
+    written.disk.open = openFile;
+    await written.disk.unlink(path);
+    assert.is((await load(written))[0], undefined, 'there is none');
+  }),
+);
+
 test.run();

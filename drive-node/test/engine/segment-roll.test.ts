@@ -84,4 +84,36 @@ test(
   }),
 );
 
+test(
+  'a device that is full where a segment begins costs no files while it is waited for',
+  deadline(10_000, async () => {
+    const disk = new MemoryDisk();
+    const store = await open(disk);
+    const scribe = new Scribe(store, store.createNamespace());
+    scribe.put('a', 'x'.repeat(VALUE_BYTES));
+    await durable(store);
+    let opened = 0;
+    const openFile = disk.open.bind(disk);
+    disk.open = async (path, mode) => {
+      const file = await openFile(path, mode);
+      if (!path.endsWith('.log') || mode === 'read') return file;
+      opened++;
+      const close = file.close.bind(file);
+      file.close = async () => {
+        opened--;
+        await close();
+      };
+      return file;
+    };
+    scribe.put('b', 'y'.repeat(VALUE_BYTES));
+    disk.capacityBytes = disk.usedBytes;
+    while (disk.tally.refused < 4) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.ok(opened <= 1, `${opened} files of one segment are open`);
+    disk.capacityBytes = Number.MAX_SAFE_INTEGER;
+    await durable(store);
+    assert.is(opened, 1);
+    await store.close();
+  }),
+);
+
 test.run();

@@ -49,6 +49,22 @@ test('when the write that opened the session is on its way, nothing is said of e
   assert.is(session?.openedBy, 5);
 });
 
+test('what was saved before two ranges became one does not make them surer of what never came', () => {
+  // The right range had the session, too, and forgot it while the left one used it.
+  const left = neighbour();
+  const savedBefore = left.encode();
+  left.join(new SessionTable(), 0);
+  assert.is(left.find(HIGH, LOW)?.openedBy, Number.MAX_SAFE_INTEGER);
+  // After a restart: the checkpoint is older than the merge, the record of the merged range is not.
+  for (const isPast of [false, true]) {
+    const restarted = new SessionTable();
+    restarted.merge(savedBefore, 0);
+    restarted.merge(left.encode(), 0, isPast);
+    assert.is(restarted.find(HIGH, LOW)?.openedBy, Number.MAX_SAFE_INTEGER);
+    assert.is(restarted.resultCount, 3);
+  }
+});
+
 test('a range without sessions stays without', () => {
   assert.is(SessionTable.upTo(new Uint8Array(0), 7).length, 0);
 });

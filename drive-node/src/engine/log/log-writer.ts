@@ -327,8 +327,14 @@ export class LogWriter {
     if (this.#durablePosition < this.#writtenPosition) await this.#flushWritten();
     await this.#trim(this.#segments.byNumber(segment.number - 1));
     const file = await disk.open(segment.path, await this.#modeFor(segment));
-    await file.writeFlushed(encodeSegmentHeader(segment.number, this.#segments.geometry), 0);
-    await disk.syncDirectory(folder);
+    try {
+      await file.writeFlushed(encodeSegmentHeader(segment.number, this.#segments.geometry), 0);
+      await disk.syncDirectory(folder);
+    } catch (error) {
+      // On a full device this is tried again and again.
+      await file.close();
+      throw error;
+    }
     segment.file = file;
   }
 

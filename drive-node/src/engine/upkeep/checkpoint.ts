@@ -6,7 +6,7 @@
 // replaying is idempotent and ends with the last record of each key. Before the file takes its name
 // the log is flushed, so nothing in it points beyond what is durable.
 
-import { type Disk, unlinkIfThere } from '../disk/disk.ts';
+import { type Disk, type DiskFile, diskErrorCode, unlinkIfThere } from '../disk/disk.ts';
 import { BASE_BITS_MAX, BASE_BITS_MIN, HashIndex } from '../index/hash-index.ts';
 import { ENTRY_BYTES } from '../index/hash-page.ts';
 import { ByteReader, ByteWriter } from '../log/byte-codec.ts';
@@ -132,7 +132,7 @@ export async function readCheckpoint(
   facts: StoreFacts,
   existing: ReadonlySet<number>,
 ): Promise<LoadedCheckpoint | undefined> {
-  const file = await disk.open(path, 'read').catch(() => undefined);
+  const file = await openIfThere(disk, path);
   if (file === undefined) return undefined;
   const loading = new CheckpointLoading(segments, facts, existing);
   try {
@@ -142,6 +142,16 @@ export async function readCheckpoint(
     return loading.finish();
   } finally {
     await file.close();
+  }
+}
+
+/** One that is there and cannot be opened now is not lost: without it the sessions would be. */
+async function openIfThere(disk: Disk, path: string): Promise<DiskFile | undefined> {
+  try {
+    return await disk.open(path, 'read');
+  } catch (error) {
+    if (diskErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }
 
