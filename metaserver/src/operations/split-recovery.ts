@@ -131,13 +131,19 @@ async function askFirst(context: OperationContext) {
   return first && askState(context, first);
 }
 
-/** How far a member is with the right half; undefined when it is fenced meanwhile. */
+/**
+ * How far a member is with the right half; undefined when it is fenced meanwhile. A half that is left there of an
+ * earlier cut, which was taken back, is older than what is published.
+ */
 async function askState(context: OperationContext, drive: DriveId) {
-  const { right: range } = payloadOf(context);
+  const { right: range, range: left } = payloadOf(context);
   const { rangeState, rangeStateAnswer } = messages;
   const mode = CommandMode.insistent;
   try {
-    return await context.command(drive, rangeState, { range }, rangeStateAnswer, mode);
+    const answer = await context.command(drive, rangeState, { range }, rangeStateAnswer, mode);
+    const takenBack = context.range(left).published?.epoch ?? 0;
+    const isLeftOver = (answer.record?.epoch ?? 0) <= takenBack;
+    return isLeftOver ? { ...answer, cutSequence: undefined } : answer;
   } catch (error) {
     if (error instanceof DriveFencedError) return undefined;
     throw error;

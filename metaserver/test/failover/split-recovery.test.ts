@@ -128,6 +128,23 @@ test(
 );
 
 test(
+  'what is left of an earlier cut that was taken back does not pass for this one',
+  deadline(LIMIT_MS, async () => {
+    await withSplit(
+      () => {},
+      async (scene) => {
+        const { middle, right, before } = scene;
+        middle.cuts.set(right, CUT_AT);
+        middle.records.set(right, { ...before, id: right, start: key('m') });
+        scene.head.close();
+        await checkCut(scene.cluster.client, scene, [middle]);
+        assert.ok(middle.commands.includes(`split ${before.id}@4`), middle.commands.join());
+      },
+    );
+  }),
+);
+
+test(
   'the cut comes to the first survivor while it is being taken back: then it is carried on',
   deadline(LIMIT_MS, async () => {
     await withSplit(
