@@ -37,6 +37,34 @@ test(
 );
 
 test(
+  'split: who has missed the record before is told of it first, or nothing is begun',
+  deadline(10_000, async () => {
+    await withCluster(2, { replicas: 2, patienceMs: 300 }, async (cluster) => {
+      const before = await firstRecord(cluster);
+      const { client } = cluster;
+      await client.ended(await client.split(before.keyspace, key('m')));
+      const [left] = (await client.records(before.keyspace)) as [RangeRecord];
+      const [head, tail] = drivesIn(left).map((id) => cluster.drive(id));
+      if (head === undefined || tail === undefined) throw new Error('the chain is short');
+      // As after an aborted move, which waits for nobody.
+      head.records.set(left.id, before);
+      tail.records.set(left.id, before);
+      const isBehind = (): boolean => head.records.get(left.id)?.epoch !== left.epoch;
+      head.refuses = (command) =>
+        command.startsWith('split') && isBehind() ? Status.conflictingOperation : undefined;
+      const ended = await client.ended(await client.split(before.keyspace, key('g')));
+      assert.is(ended.state, 'done', ended.message);
+      assert.is(tail.commands.at(-1), `install ${left.id}@${left.epoch}`);
+      tail.refuses = () => Status.conflictingOperation;
+      const failed = await client.ended(await client.split(before.keyspace, key('c')));
+      assert.is(failed.state, 'failed');
+      assert.match(failed.message, 'was not cut');
+      assert.is((await client.records(before.keyspace)).length, 3);
+    });
+  }),
+);
+
+test(
   'split in the middle asks the tail, and fails when there is no middle',
   deadline(10_000, async () => {
     await withCluster(1, {}, async (cluster) => {

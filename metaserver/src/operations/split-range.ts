@@ -1,6 +1,7 @@
 // Cuts a range in two on the drives that hold it; no data moves.
 //
-//   accepted       when no exact key was given, a member is asked for the key that halves the bytes
+//   accepted       when no exact key was given, a member is asked for the key that halves the bytes; the members are
+//                  told once more what they should have
 //   cutting        both records are persisted (the left one keeps the id, both have the next epoch), the head
 //                  passes the cut down its chain in the order of its writes and answers when all have it
 //   cuttingDirect  a member died meanwhile, and the survivors cut by themselves   (split-recovery.ts)
@@ -19,6 +20,7 @@ import {
   type RangeRecord,
   tailOf,
 } from '@piton/protocol';
+import { servingIn } from '../failover/chain-plan.ts';
 import { wireBytes } from '../state/drive-shares.ts';
 import { DriveFencedError, DriveGoneError, DriveRefusedError } from './commands.ts';
 import {
@@ -81,8 +83,24 @@ async function accept(context: OperationContext): Promise<void> {
   if (headOf(record) === undefined) {
     throw new OperationFailedError(`range ${range} was not cut: it has no serving member`);
   }
+  await bringUpToDate(context, record);
   await persist(context, record, key);
   await context.fault('split.persisted');
+}
+
+/**
+ * A move that was given up waits for nobody who did not hear of it, and a cut is made at the very next epoch only:
+ * who had missed that record would refuse it for as long as this operation has the range.
+ */
+async function bringUpToDate(context: OperationContext, record: RangeRecord): Promise<void> {
+  try {
+    for (const { drive } of servingIn(record.chain).reverse()) {
+      await context.tell(drive, record, CommandMode.wary);
+    }
+  } catch (error) {
+    if (!(error instanceof DriveGoneError || error instanceof DriveRefusedError)) throw error;
+    throw new OperationFailedError(`range ${record.id} was not cut: ${error.message}`);
+  }
 }
 
 async function askMiddle(context: OperationContext, record: RangeRecord): Promise<Uint8Array> {

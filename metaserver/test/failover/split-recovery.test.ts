@@ -118,9 +118,11 @@ test(
       async (scene) => {
         scene.head.close();
         await checkCut(scene.cluster.client, scene, [scene.middle]);
+        const told = [`install ${scene.before.id}@3`];
         assert.equal(
           scene.middle.commands.filter((command) => /split|cut|install 1@3/.test(command)),
-          [`install ${scene.before.id}@3`, `split ${scene.before.id}@4`],
+          // Told when it is taken back, and once more before it is cut again.
+          [...told, ...told, `split ${scene.before.id}@4`],
         );
       },
     );
