@@ -49,6 +49,7 @@ export const EFFECTS_OF: Readonly<Record<FaultName, readonly EffectName[]>> = {
   'meta-crash-at-step': ['deathsAtStep'],
   'meta-pause': ['eventsWaited'],
   'client-pause': ['eventsWaited'],
+  'deaf-client': ['chunksHeld'],
 };
 
 export function effectsIn({ world, allDrives, meta }: SimCluster): Effects {

@@ -1,6 +1,7 @@
 // A network that loses, delays and repeats. Inside a connection nothing is lost, doubled or out of order:
 // that is what TCP promises. All of it happens between two connections, and to connections as a whole.
 
+import { pickAny } from '../workload/keys.ts';
 import { anyTwo, between, type Fault } from './fault.ts';
 
 const CUT_MS_MAX = 9_000;
@@ -36,6 +37,22 @@ export const oneWayCut: Fault = (stage) => {
   world.cut(from, to);
   const end = (): void => world.heal(from, to);
   return { what: `${from} > ${to} for ${lastsMs.toFixed(0)} ms`, lastsMs, end };
+};
+
+/**
+ * What a client sends arrives, the answers of the drives do not; the metadata server's news do. So writes are done that
+ * the client sends again, also to those who hold the range by then.
+ */
+export const deafClient: Fault = (stage) => {
+  const { cluster } = stage;
+  const client = pickAny(cluster.clientHosts, stage.random);
+  const drives = cluster.drives.map(({ name }) => name);
+  const lastsMs = between(300, CUT_MS_MAX, stage);
+  for (const drive of drives) cluster.world.cut(drive, client);
+  const end = (): void => {
+    for (const drive of drives) cluster.world.heal(drive, client);
+  };
+  return { what: `${client} for ${lastsMs.toFixed(0)} ms`, lastsMs, end };
 };
 
 /** The machines fall into two groups that do not reach each other. */

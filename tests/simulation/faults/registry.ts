@@ -16,6 +16,7 @@ import {
   tornWrite,
 } from './machine-faults.ts';
 import {
+  deafClient,
   delay,
   duplication,
   messageLoss,
@@ -45,6 +46,7 @@ export const FAULT_NAMES = [
   'meta-crash-at-step',
   'meta-pause',
   'client-pause',
+  'deaf-client',
 ] as const;
 export type FaultName = (typeof FAULT_NAMES)[number];
 
@@ -69,6 +71,7 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   'meta-crash-at-step': metaCrashAtStep,
   'meta-pause': metaPause,
   'client-pause': clientPause,
+  'deaf-client': deafClient,
 };
 
 export function isFaultName(name: string): name is FaultName {

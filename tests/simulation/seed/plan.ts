@@ -51,9 +51,13 @@ export const OPERATIONS_USUAL = 300;
 /** Not mixed up with the numbers that the run itself draws. */
 const PLAN_SALT = 0x51ed_270b;
 const DEVICE_SALT = 0x2f6e_2b1d;
+const DEAF_SALT = 0x7b1c_95e3;
 /** What is under way at a machine with a slow card meets much that others are done with in no time. */
 const SLOW_DEVICE_SHARE = 0.3;
 const SLOW_DEVICES_MS = [10, 50, 250];
+/** Runs in which clients do not hear what was done; with one copy a range has another head after each move. */
+const DEAF_SHARE = 0.2;
+const DEAF_ALONE_SHARE = 0.5;
 
 export function planFor(seed: number, wishes: PlanWishes = {}): SeedPlan {
   const random = seededRandom((seed ^ PLAN_SALT) >>> 0);
@@ -65,7 +69,9 @@ export function planFor(seed: number, wishes: PlanWishes = {}): SeedPlan {
   const workersPerClient = whole(1, 3);
   const operations = wishes.operations ?? OPERATIONS_USUAL;
   const spanMs = whole(4_000, 25_000);
-  const replicas = chance(0.6) ? 3 : whole(1, 3);
+  const deaf = deafClients(seed);
+  const drawnReplicas = chance(0.6) ? 3 : whole(1, 3);
+  const replicas = deaf.isAlone ? 1 : drawnReplicas;
   const slow = slowDevice(seed, driveCount);
   const makeDrives = (count: number): DriveShape[] =>
     Array.from({ length: count }, (_, at) => ({
@@ -102,7 +108,7 @@ export function planFor(seed: number, wishes: PlanWishes = {}): SeedPlan {
       openDrivesMin: replicas + whole(0, 1),
     },
     faults: {
-      names: chooseFaults(wishes.faults, random),
+      names: chooseFaults(wishes.faults, random, deaf.isThere),
       everyMs: whole(200, 3_000),
       atOnceMax: whole(1, 3),
     },
@@ -117,12 +123,19 @@ function slowDevice(seed: number, drives: number): { drive: number | undefined; 
   return { drive: hasOne ? drive : undefined, deviceMs: pickAny(SLOW_DEVICES_MS, random) };
 }
 
+function deafClients(seed: number): { isThere: boolean; isAlone: boolean } {
+  const random = seededRandom((seed ^ DEAF_SALT) >>> 0);
+  const isThere = random() < DEAF_SHARE;
+  return { isThere, isAlone: isThere && random() < DEAF_ALONE_SHARE };
+}
+
 function chooseFaults(
   wished: readonly FaultName[] | undefined,
   random: () => number,
+  isDeaf: boolean,
 ): readonly FaultName[] {
   const share = random();
   // Drawn for each, wished or not: the rest of the plan must not depend on the wish.
-  const drawn = FAULT_NAMES.filter(() => random() < share);
-  return wished ?? drawn;
+  const drawn = FAULT_NAMES.filter((name) => name !== 'deaf-client' && random() < share);
+  return wished ?? (isDeaf ? [...drawn, 'deaf-client'] : drawn);
 }
