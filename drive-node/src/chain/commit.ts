@@ -35,7 +35,11 @@ export class Committer {
   readonly #replies: Replies;
   readonly #acknowledger: Acknowledger;
   readonly #lease: LeaseHolder;
-  readonly #waiting: Set<Replica> = new Set();
+  /**
+   * Range copies with pending writes, and some that had. Who is in here says so itself (`isAwaited`): a set would be
+   * asked with every write, and build new tables all the time.
+   */
+  #waiting: Replica[] = [];
   readonly #events: CommitEvents;
 
   constructor(parts: CommitParts, events: CommitEvents) {
@@ -48,7 +52,9 @@ export class Committer {
 
   /** A replica has new pending writes. */
   expect(replica: Replica): void {
-    this.#waiting.add(replica);
+    if (replica.isAwaited) return;
+    replica.isAwaited = true;
+    this.#waiting.push(replica);
   }
 
   /**
@@ -56,7 +62,8 @@ export class Committer {
    * and a record that is never applied would hold back the store's replay position for ever.
    */
   forget(replica: Replica): void {
-    this.#waiting.delete(replica);
+    replica.isAwaited = false;
+    this.#waiting = this.#waiting.filter((waiting) => waiting !== replica);
     for (const { record, appended, place } of replica.pending) {
       if (record !== undefined && appended !== undefined) this.#store.apply(record, appended);
       else this.#store.settle(place);
@@ -65,17 +72,21 @@ export class Committer {
 
   /** The log moved on. */
   advanceAll(): void {
-    for (const replica of this.#waiting) this.advance(replica);
+    for (const replica of this.#waiting) if (replica.isAwaited) this.advance(replica);
+    const waiting = this.#waiting;
+    let kept = 0;
+    for (const replica of waiting) {
+      if (replica.role.isMember && replica.pending.count > 0) waiting[kept++] = replica;
+      else replica.isAwaited = false;
+    }
+    waiting.length = kept;
   }
 
   /** Commits what has become safe everywhere. */
   advance(replica: Replica): void {
     const { pending, role } = replica;
     // Who was taken out of its chain decides nothing any more.
-    if (!role.isMember) {
-      this.#waiting.delete(replica);
-      return;
-    }
+    if (!role.isMember) return;
     const limit = role.successor === undefined ? replica.last : replica.acknowledged;
     const before = replica.committed;
     let write = pending.first();
@@ -86,10 +97,7 @@ export class Committer {
       write = pending.first();
     }
     if (replica.committed > before) this.#acknowledger.schedule(replica);
-    if (write === undefined) {
-      this.#waiting.delete(replica);
-      if (replica.isDraining) this.#events.drained(replica);
-    }
+    if (write === undefined && replica.isDraining) this.#events.drained(replica);
   }
 
   #isSafe(write: Write): boolean {

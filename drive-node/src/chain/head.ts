@@ -5,7 +5,7 @@
 // drains the range. Whoever waited starts over from the beginning: route, session, deadline.
 
 import { type Clock, type Epoch, OperationFlag, Status } from '@piton/protocol';
-import { RecordKind, type Store } from '../engine/store.ts';
+import { type LogRecord, RecordKind, type Store } from '../engine/store.ts';
 import { RECENT_MAX } from '../ranges/pending.ts';
 import type { Replica } from '../ranges/replica.ts';
 import type { Recall, Session, WriteResult } from '../ranges/sessions.ts';
@@ -14,7 +14,14 @@ import type { Replies } from '../requests/replies.ts';
 import type { WriteRequest } from '../requests/write-request.ts';
 import type { LeaseHolder } from '../shell/host.ts';
 import type { Appender } from './append.ts';
-import { judge, type KeyState, needsState, newestState } from './judge.ts';
+import {
+  judge,
+  type KeyState,
+  needsState,
+  newestState,
+  recordOfPut,
+  resultOfPut,
+} from './judge.ts';
 import { refusalFor } from './store-status.ts';
 
 export interface HeadLimits {
@@ -204,7 +211,8 @@ export class HeadWriter {
 
   #judge(replica: Replica, request: WriteRequest): void {
     if (!needsState(request)) {
-      this.#finish(replica, request, undefined);
+      const record = recordOfPut(replica, request);
+      this.#append(replica, request, record, resultOfPut(record));
       return;
     }
     try {
@@ -216,18 +224,22 @@ export class HeadWriter {
     }
   }
 
-  #finish(replica: Replica, request: WriteRequest, state: KeyState | undefined): void {
+  #finish(replica: Replica, request: WriteRequest, state: KeyState): void {
     const verdict = judge(replica, request, state);
     if (verdict.record === undefined) {
       this.#answerUnchanged(replica, request, verdict.result);
       return;
     }
-    const isPut = verdict.record.kind === RecordKind.put;
+    this.#append(replica, request, verdict.record, verdict.result);
+  }
+
+  #append(replica: Replica, request: WriteRequest, record: LogRecord, result: WriteResult): void {
+    const isPut = record.kind === RecordKind.put;
     if (isPut && !this.#hasRoomBehind(replica, request)) return;
     const asked = request.flags & (OperationFlag.flush | OperationFlag.os);
     const flush = asked === 0 ? this.#defaultFlush : (asked & OperationFlag.flush) !== 0;
     try {
-      this.#appender.append(replica, verdict.record, flush, request, verdict.result);
+      this.#appender.append(replica, record, flush, request, result);
     } catch (error) {
       this.#refuseFor(request, error);
     }

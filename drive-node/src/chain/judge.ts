@@ -88,31 +88,35 @@ function stateOf(found: FoundRecord | undefined): KeyState {
   };
 }
 
-/** Judges a write. `state` is undefined when it does not matter. */
-export function judge(
-  replica: Replica,
-  request: WriteRequest,
-  state: KeyState | undefined,
-): Verdict {
+/** A put that is allowed whatever the key is: no verdict has to be made for it. */
+export function recordOfPut(replica: Replica, request: WriteRequest): LogRecord {
+  return makeRecord(replica, request, RecordKind.put, request.value, 0);
+}
+
+/** What the writer of such a record is told. */
+export function resultOfPut(record: LogRecord): WriteResult {
+  return applied(record, 0, undefined, 0);
+}
+
+/** Judges a write that depends on the state of its key. */
+export function judge(replica: Replica, request: WriteRequest, state: KeyState): Verdict {
   switch (request.code) {
     case OperationCode.put:
       return judgePut(replica, request, state);
     case OperationCode.delete:
-      return judgeDelete(replica, request, state ?? ABSENT);
+      return judgeDelete(replica, request, state);
     default:
-      return judgeIncrement(replica, request, state ?? ABSENT);
+      return judgeIncrement(replica, request, state);
   }
 }
 
-function isVersionWrong(request: WriteRequest, state: KeyState | undefined): boolean {
-  return (
-    (request.flags & OperationFlag.ifVersion) !== 0 && (state?.version ?? 0) !== request.ifVersion
-  );
+function isVersionWrong(request: WriteRequest, state: KeyState): boolean {
+  return (request.flags & OperationFlag.ifVersion) !== 0 && state.version !== request.ifVersion;
 }
 
-function judgePut(replica: Replica, request: WriteRequest, state: KeyState | undefined): Verdict {
-  if (isVersionWrong(request, state)) return refused(replica, request, state ?? ABSENT, 200);
-  const existed = state?.exists === true ? RecordResult.existed : 0;
+function judgePut(replica: Replica, request: WriteRequest, state: KeyState): Verdict {
+  if (isVersionWrong(request, state)) return refused(replica, request, state, 200);
+  const existed = state.exists ? RecordResult.existed : 0;
   const record = makeRecord(replica, request, RecordKind.put, request.value, existed);
   return { record, result: applied(record, existed ? ResultFlag.existed : 0, undefined, 0) };
 }

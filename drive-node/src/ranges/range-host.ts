@@ -50,6 +50,7 @@ import { Replies } from '../requests/replies.ts';
 import type { Routes } from '../requests/routes.ts';
 import { ScanHandler } from '../requests/scan.ts';
 import type { PeerLinks, Ranges, RangesOptions, WithoutRoom } from '../shell/host.ts';
+import { FrameClock } from './frame-clock.ts';
 import { type FrameHandler, frameHandlers } from './frame-handlers.ts';
 import { Holdings } from './holdings.ts';
 import type { Hosting } from './hosting.ts';
@@ -67,6 +68,7 @@ export class RangeHost implements Ranges {
   readonly #routes: Routes;
   readonly #replies: Replies;
   readonly #peers: PeerLinks;
+  readonly #frameClock: FrameClock;
   readonly #forwarder: Forwarder;
   readonly #acknowledger: Acknowledger;
   readonly #committer: Committer;
@@ -100,20 +102,18 @@ export class RangeHost implements Ranges {
     this.#store = store;
     this.#routes = routes;
     this.#peers = peers;
+    this.#frameClock = new FrameClock(environment.clock);
     this.#replies = new Replies(routes);
     this.#forwarder = new Forwarder(peers);
     this.#acknowledger = new Acknowledger(peers, new Room(store, routes));
-    const commits = {
-      ...this.#serving(),
-      replies: this.#replies,
-      acknowledger: this.#acknowledger,
-    };
+    const answering = { replies: this.#replies, acknowledger: this.#acknowledger };
+    const commits = { ...this.#serving(), ...answering };
     this.#committer = new Committer(commits, {
       drained: (replica) => this.#borders.drained(replica),
       deletedDuringCopy: (replica, key, sequence) =>
         this.#syncTarget.noteDeleted(replica, key, sequence),
     });
-    this.#appender = new Appender(store, environment.clock, this.#forwarder, this.#committer);
+    this.#appender = new Appender(store, this.#frameClock, this.#forwarder, this.#committer);
     this.#head = this.#makeHead();
     this.#asker = new VersionAsker({ ...this.#serving(), peers });
     this.#batches = new BatchHandler({
@@ -171,7 +171,7 @@ export class RangeHost implements Ranges {
     const { environment, lease } = this.#options;
     const isServing = (): boolean => this.#isServing;
     const flush = (): void => this.#flush();
-    const { clock } = environment;
+    const clock = this.#frameClock;
     const store = this.#store;
     return { environment, clock, store, routes: this.#routes, lease, isServing, flush };
   }

@@ -83,6 +83,8 @@ export class Replica {
   mergedAt: MergedAt | undefined;
   /** A split or a merge waits for the pending writes: new ones are parked. */
   isDraining = false;
+  /** The committer looks at it when the log has moved on. */
+  isAwaited = false;
   keys = 0;
   bytes = 0;
 

@@ -6,7 +6,6 @@
 import {
   BatchReader,
   type Connection,
-  type Environment,
   type Frame,
   isKeyTooLarge,
   isValueTooLarge,
@@ -19,6 +18,7 @@ import {
 import type { HeadWriter } from '../chain/head.ts';
 import type { VersionAsker } from '../chain/version-asker.ts';
 import type { Store } from '../engine/store.ts';
+import type { FrameClock } from '../ranges/frame-clock.ts';
 import { Readability, readabilityOf } from '../ranges/readable.ts';
 import type { Replica } from '../ranges/replica.ts';
 import type { LeaseHolder } from '../shell/host.ts';
@@ -30,7 +30,7 @@ import { takeWrite, type WriteRequest } from './write-request.ts';
 const RETRY_MS = 20;
 
 export interface BatchParts {
-  readonly environment: Environment;
+  readonly clock: FrameClock;
   readonly store: Store;
   readonly routes: Routes;
   readonly replies: Replies;
@@ -52,8 +52,16 @@ export class BatchHandler {
   }
 
   handle(connection: Connection, frame: Frame): void {
-    const batch = new BatchReader(frame);
-    const nowMs = this.#parts.environment.clock.nowMs();
+    const { clock } = this.#parts;
+    clock.hold();
+    try {
+      this.#walk(connection, new BatchReader(frame), clock.nowMs());
+    } finally {
+      clock.release();
+    }
+  }
+
+  #walk(connection: Connection, batch: BatchReader, nowMs: number): void {
     while (batch.next()) {
       const bytes = batch.key.length + batch.valueBytes;
       if (!this.#parts.replies.tryBegin(connection, bytes)) {
@@ -136,7 +144,8 @@ export class BatchHandler {
       replies.refuse(waiter, Status.rangeUnavailable, { retryAfterMs: RETRY_MS });
       return false;
     }
-    const known = this.#parts.routes.get(rangeId)?.record.epoch;
+    const named = replica?.id === rangeId ? replica : this.#parts.routes.get(rangeId);
+    const known = named?.record.epoch;
     if (known !== undefined && epoch > known) {
       replies.refuse(waiter, Status.aheadOfDrive, { retryAfterMs: RETRY_MS, epoch: known });
       return false;

@@ -83,7 +83,7 @@ export class LogGroup implements RecordSpace {
     const at = this.#reserve(padded);
     const valueAt = encodeHead(this, at, length, record, extra);
     this.bytes.set(record.value, valueAt);
-    this.bytes.fill(0, at + length, at + padded);
+    for (let end = at + length; end < at + padded; end++) this.bytes[end] = 0;
     const start = this.segment.checksumStart(this.end);
     this.words[at >>> 2] = checksumOf(this.bytes, at, length, start);
     this.#lastRun.to += padded;

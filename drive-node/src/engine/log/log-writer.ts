@@ -54,6 +54,8 @@ export class LogWriter {
   readonly #pool = new GroupPool();
   readonly #waiters = new PositionWaiters();
   readonly #queue: LogGroup[] = [];
+  /** Filled in anew for each record. */
+  readonly #extra: RecordExtra = { origin: undefined, drops: 0, durableUnits: 0 };
   #current: LogGroup | undefined;
   #inFlight: LogGroup | undefined;
   #active: Segment;
@@ -116,7 +118,10 @@ export class LogWriter {
     const padded = this.#segments.paddedBytes(length);
     const group = this.#groupFor(padded);
     const position = this.#segments.positionOf(group.segment, group.end);
-    const extra: RecordExtra = { origin, drops, durableUnits: this.#durableUnits(position) };
+    const extra = this.#extra;
+    extra.origin = origin;
+    extra.drops = drops;
+    extra.durableUnits = this.#durableUnits(position);
     group.add(record, length, padded, extra);
     this.#segments.grow(group.segment, padded);
     if (flush) group.wantsFlush = true;

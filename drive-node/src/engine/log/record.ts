@@ -31,6 +31,8 @@ export const HEADER_BYTES = 40;
  * their records the head is enough for some.
  */
 export const LARGE_VALUE_BYTES: number = 16 * 1024;
+/** A shorter key is copied sooner than the call that copies has begun. */
+const COPIED_BY_HAND_MAX = 40;
 const SESSION_BYTES = 24;
 const ORIGIN_BYTES = 8;
 const HAS_SESSION = 1;
@@ -56,9 +58,9 @@ export const RECORD_BYTES_MAX: number =
 /** What a record carries beside what its owner gave. */
 export interface RecordExtra {
   /** Defined for a copy made by compaction. */
-  readonly origin: number | undefined;
-  readonly drops: number;
-  readonly durableUnits: number;
+  origin: number | undefined;
+  drops: number;
+  durableUnits: number;
 }
 
 /** Any record as the log takes it; the store's own kinds included. */
@@ -117,8 +119,11 @@ export function encodeHead(
     next += 2;
   }
   const keyAt = next << 2;
-  bytes.set(record.key, keyAt);
-  return keyAt + record.key.length;
+  const { key } = record;
+  const keyBytes = key.length;
+  if (keyBytes > COPIED_BY_HAND_MAX) bytes.set(key, keyAt);
+  else for (let at = 0; at < keyBytes; at++) bytes[keyAt + at] = key[at] as number;
+  return keyAt + keyBytes;
 }
 
 function writeSession(words: Uint32Array, word: number, session: SessionEntry): number {
