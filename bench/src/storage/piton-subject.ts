@@ -111,6 +111,8 @@ class PitonSubject implements Subject {
   }
 }
 
+type Found = { readonly value: Uint8Array } | undefined;
+
 /** Reads that wait for the device: a number of them at a time, as a drive has them of its clients. */
 class ColdReads {
   count = 0;
@@ -118,15 +120,18 @@ class ColdReads {
   #limit = 0;
   #wake: (() => void) | undefined;
 
-  add(read: Promise<{ readonly value: Uint8Array } | undefined>): void {
+  readonly #check = (found: Found): void => {
+    if (found?.value.length !== VALUE_BYTES) this.#failure ??= new Error('a key was lost');
+    this.#end();
+  };
+  readonly #fail = (error: unknown): void => {
+    this.#failure ??= error;
+    this.#end();
+  };
+
+  add(read: Promise<Found>): void {
     this.count++;
-    read.then(checkFound).then(
-      () => this.#end(),
-      (error: unknown) => {
-        this.#failure ??= error;
-        this.#end();
-      },
-    );
+    read.then(this.#check, this.#fail);
   }
 
   /** Settles when fewer than `limit` are waiting. Rejects with what went wrong so far. */
@@ -148,7 +153,7 @@ class ColdReads {
   }
 }
 
-function checkFound(found: { readonly value: Uint8Array } | undefined): void {
+function checkFound(found: Found): void {
   if (found?.value.length !== VALUE_BYTES) throw new Error('a key was lost');
 }
 

@@ -3,15 +3,19 @@
 // Whoever misses a block leaves a callback; who misses a block that is being read shares that read. The
 // callbacks run in the turn in which the block arrived, so what they find cannot be evicted before
 // they look. Outstanding reads are bounded: above the limit they wait here in line.
+//
+// What one turn wants is shared out among several batches: with one, the event loop would wait for the
+// reader and the reader for the event loop.
 
 import type { Clock } from '@piton/protocol';
 import type { Segment } from '../log/segment.ts';
 import { BLOCK_BYTES, type BlockCache } from './block-cache.ts';
 import type { BlockLoader, BlockRequest } from './block-loader.ts';
 
-/** Blocks that one batch asks for, and batches under way. */
-const BATCH_BLOCKS_MAX = 256;
-const BATCHES_MAX = 2;
+const BATCHES_MAX = 4;
+/** Blocks that one batch asks for: smaller ones would cost more for messages than for reads. */
+const BATCH_BLOCKS_MIN = 32;
+const BATCH_BLOCKS_MAX = 128;
 
 export type Callback = (isThere: boolean) => void;
 
@@ -68,7 +72,7 @@ export class ColdReader {
     this.#cache = cache;
     this.#loader = loader;
     this.#loading = new Array<Want | undefined>(cache.blocks).fill(undefined);
-    this.#batchBlocks = Math.min(BATCH_BLOCKS_MAX, 4 * cache.readsMax);
+    this.#batchBlocks = Math.min(BATCH_BLOCKS_MAX, 2 * cache.readsMax);
   }
 
   /** Reads waiting and under way. */
@@ -87,13 +91,22 @@ export class ColdReader {
     this.#isScheduled = true;
     this.#clock.defer(() => {
       this.#isScheduled = false;
-      this.#startBatch();
+      this.#startBatches();
     });
   }
 
-  #startBatch(): void {
-    if (this.#line.length === 0 || this.#batches >= BATCHES_MAX) return;
-    const batch = this.#line.splice(0, this.#batchBlocks);
+  /** Shares what waits out among the batches that may still be started. */
+  #startBatches(): void {
+    const batches = BATCHES_MAX - this.#batches;
+    const share = Math.max(BATCH_BLOCKS_MIN, Math.ceil(this.#line.length / batches));
+    for (let batch = 0; batch < batches; batch++) {
+      if (this.#line.length === 0) return;
+      this.#startBatch(Math.min(share, this.#batchBlocks));
+    }
+  }
+
+  #startBatch(blocks: number): void {
+    const batch = this.#line.splice(0, blocks);
     const loading: Want[] = [];
     for (const want of batch) if (this.#begin(want)) loading.push(want);
     if (loading.length === 0) return;

@@ -201,7 +201,7 @@ export class RecordSource {
       return this.#loadLarge(segment, offset, length, view);
     }
     // Every byte is overwritten by what is gathered.
-    const copy = Buffer.allocUnsafeSlow(length);
+    const copy = Buffer.allocUnsafe(length);
     if (!this.#gather(segment, offset, copy)) return LoadResult.cold;
     view.set(copy, 0, true);
     if (this.#isGatherTrusted) return LoadResult.found;
