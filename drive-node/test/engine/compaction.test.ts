@@ -26,6 +26,7 @@ interface Options {
   readonly capacityBytes?: number;
   readonly segmentBytes?: number;
   readonly keyIndex?: MemoryKeyIndex;
+  readonly cacheBytes?: number;
 }
 
 async function open(disk: MemoryDisk, options: Options = {}): Promise<LogStore> {
@@ -36,7 +37,7 @@ async function open(disk: MemoryDisk, options: Options = {}): Promise<LogStore> 
     random,
     identity,
     disk,
-    cacheBytes: 1 << 18,
+    cacheBytes: options.cacheBytes ?? 1 << 18,
     capacityBytes,
     segmentBytes: options.segmentBytes ?? 1 << 16,
     checkpointBytes: 1 << 20,
@@ -116,6 +117,40 @@ test(
     assert.ok(compactedBytes > 100_000, `${compactedBytes} bytes were moved`);
     assert.ok(logBytes < liveBytes + 9 * (1 << 16), `${logBytes} bytes for ${liveBytes} live ones`);
     await expectAll();
+    await store.close();
+  }),
+);
+
+test(
+  "what is dead is passed over unread: its damage is nobody's, and keeps no segment",
+  deadline(30_000, async () => {
+    const disk = new MemoryDisk();
+    // What is overwritten is in memory, so that the index lets go of it without a look at the device.
+    const store = await open(disk, { capacityBytes: 1 << 20, cacheBytes: 1 << 22 });
+    const namespace = store.createNamespace();
+    const scribe = new Scribe(store, namespace);
+    const write = async (isWanted: (number: number) => boolean): Promise<void> => {
+      for (let number = 0; number < 2000; number++) {
+        if (isWanted(number)) scribe.put(`k${number}`, value(number));
+      }
+      await durable(store);
+    };
+    await write(() => true);
+    const damaged = disk.paths().filter((path) => path.endsWith('.log'));
+    for (const path of damaged) {
+      const records = Buffer.from(disk.peek(path)).toString('latin1');
+      const [found = ''] = /\d*[1-9]:vvv/.exec(records.slice(10_000)) ?? [];
+      disk.damage(path, records.indexOf(found));
+    }
+    // One of a hundred stays alive, so that no segment is dead altogether; the damaged ones are dead.
+    await write((number) => number % 100 !== 0);
+    await store.compact();
+    const left = damaged.filter((path) => disk.paths().includes(path));
+    assert.ok(store.statistics().compactedBytes > 0, 'what was alive was moved');
+    assert.ok(left.length <= 2, `${left.length} of ${damaged.length} damaged segments are left`);
+    for (let number = 0; number < 2000; number++) {
+      assert.is(await read(store, namespace, `k${number}`), value(number));
+    }
     await store.close();
   }),
 );

@@ -1,5 +1,6 @@
 // What a power cut may and may not do, on a disk in memory that tears and forgets writes.
 
+import type { Clock } from '@piton/protocol';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MemoryDisk } from '../../src/engine/disk/memory-disk.ts';
@@ -117,9 +118,15 @@ test(
   deadline(20_000, async () => {
     const disk = new MemoryDisk();
     let keyIndex = new MemoryKeyIndex();
-    const openBoth = (): Promise<Store> =>
-      openLogStore({ ...OPTIONS, disk, openKeyIndex: async () => keyIndex });
-    const store = await openBoth();
+    // The young run must not become old by itself, however slow the machine is.
+    const still: Clock = {
+      ...clock,
+      setTimer: (delayMs, run) =>
+        delayMs > 100 ? { cancel: () => {} } : clock.setTimer(delayMs, run),
+    };
+    const openBoth = (by: Clock): Promise<Store> =>
+      openLogStore({ ...OPTIONS, clock: by, disk, openKeyIndex: async () => keyIndex });
+    const store = await openBoth(still);
     const namespace = store.createNamespace();
     const scribe = new Scribe(store, namespace);
     // One more than a run holds: the full run is filled, the last key is still young.
@@ -129,7 +136,7 @@ test(
     disk.processCrash();
     keyIndex = keyIndex.clone();
     await store.close();
-    const again = await openBoth();
+    const again = await openBoth(clock);
     const seen = await scanAll(again, namespace, { keysOnly: true });
     assert.is(seen.length, RUN_KEYS_MAX + 1);
     await again.close();
