@@ -14,7 +14,7 @@
 // device holds is unknown from then on, so nothing is claimed durable any more. Only a full device
 // is waited for: nothing was promised, and the same bytes are written again.
 
-import type { Clock } from '@piton/protocol';
+import { type Clock, limits } from '@piton/protocol';
 import { type Disk, diskErrorCode } from '../disk/disk.ts';
 import { StoreError } from '../store.ts';
 import { GroupPool, type LogGroup } from './log-group.ts';
@@ -23,8 +23,11 @@ import { type AnyRecord, type RecordExtra, recordBytes } from './record.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type Segment } from './segment.ts';
 import type { SegmentTable } from './segment-table.ts';
 
-/** Bytes that may wait for the device before `append` answers busy. */
-export const PENDING_BYTES_MAX: number = 16 * 1024 * 1024;
+/**
+ * Bytes that may wait for the device before `append` answers busy: as much as one client may have in flight. With
+ * less, its large values come all the way, are refused, and come again.
+ */
+export const PENDING_BYTES_MAX: number = limits.IN_FLIGHT_BYTES_MAX + limits.PAYLOAD_BYTES_MAX;
 /** Written but unflushed bytes are flushed at this size or age. */
 const UNFLUSHED_BYTES_MAX = 8 * 1024 * 1024;
 const UNFLUSHED_MS_MAX = 1000;
