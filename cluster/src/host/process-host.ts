@@ -14,6 +14,9 @@ import { readyField } from './ready-line.ts';
 
 const META = 'piton-meta';
 const DRIVE = 'piton-drive';
+/** So much sooner than it is given up here a drive gives up itself, and says why. */
+const META_WAIT_SPARE_MS = 1_000;
+const META_WAIT_MS_MIN = 500;
 
 /** Where the programs are: beside the entry of their packages. Tests put stand-ins here. */
 export interface ProgramFiles {
@@ -87,6 +90,7 @@ export class ProcessHost implements Host {
       bandwidth: bytesFlag(settings.bandwidthBytesPerSecond, '/s'),
       cache: bytesFlag(settings.cacheBytes),
       durability: settings.durability,
+      'meta-wait': `${Math.max(META_WAIT_MS_MIN, this.#readyMs - META_WAIT_SPARE_MS)}ms`,
     });
     const child = await this.#start(DRIVE, settings.id, this.#files.drive, args);
     return {

@@ -18,16 +18,17 @@ export class DriveProcess {
   readonly #child: ChildProcess;
   #stdout = '';
   #stderr = '';
-  #lineWaiters: (() => void)[] = [];
+  #outputWaiters: (() => void)[] = [];
 
   constructor(args: readonly string[]) {
     this.#child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child.stdout?.setEncoding('utf8').on('data', (text) => {
       this.#stdout += text;
-      for (const wake of this.#lineWaiters.splice(0)) wake();
+      this.#wake();
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text) => {
       this.#stderr = (this.#stderr + text).slice(-100_000);
+      this.#wake();
     });
     this.exited = new Promise((resolve) =>
       this.#child.on('close', (code, signal) =>
@@ -62,10 +63,21 @@ export class DriveProcess {
     return this.exited;
   }
 
+  /** Resolves when its log has had this text. */
+  async logged(text: string): Promise<void> {
+    while (!this.#stderr.includes(text)) await this.#more();
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => this.#outputWaiters.push(resolve));
+  }
+
+  #wake(): void {
+    for (const wake of this.#outputWaiters.splice(0)) wake();
+  }
+
   async #firstLine(): Promise<string> {
-    while (!this.#stdout.includes('\n')) {
-      await new Promise<void>((resolve) => this.#lineWaiters.push(resolve));
-    }
+    while (!this.#stdout.includes('\n')) await this.#more();
     return this.#stdout.slice(0, this.#stdout.indexOf('\n'));
   }
 }

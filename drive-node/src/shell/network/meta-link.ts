@@ -311,7 +311,7 @@ function unreachable(addresses: readonly string[], waitMs: number, reason: unkno
   return new DriveError(
     'meta-unreachable',
     `no metadata server took this drive in at ${addresses.join(', ')} within ` +
-      `${waitMs / 1_000} s (${reasonOf(reason)}); start it (piton-meta), or check --meta`,
+      `${Math.round(waitMs / 100) / 10} s (${reasonOf(reason)}); start it (piton-meta), or check --meta`,
     { cause: reason },
   );
 }
