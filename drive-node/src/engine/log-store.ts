@@ -12,7 +12,7 @@
 import { Predecessor } from './index/record-index.ts';
 import { RangeScanner } from './keys/range-scanner.ts';
 import { PENDING_BYTES_MAX } from './log/log-writer.ts';
-import { ownRecord, recordBytes, StoreRecordKind } from './log/record.ts';
+import { ownRecord, recordBytes, StoreRecordKind, VALUE_BYTES_MAX } from './log/record.ts';
 import type { Drop } from './log/store-facts.ts';
 import { LogReads } from './log-reads.ts';
 import {
@@ -286,8 +286,9 @@ export class LogStore implements Store {
     const record = ownRecord(kind, value);
     const bytes = segments.paddedBytes(recordBytes(record, false));
     space.checkReserved(bytes);
-    if (facts.snapshotBytes + bytes > segments.segmentBytes / 2) {
-      throw new StoreError('no-space', 'the states do not fit half a segment');
+    // Compaction repeats all of them in one record, which has to be readable again.
+    if (facts.snapshotBytes + bytes > Math.min(segments.segmentBytes / 2, VALUE_BYTES_MAX)) {
+      throw new StoreError('no-space', 'the states do not fit one record, or half a segment');
     }
     const position = writer.append(record, undefined, facts.dropCount, true);
     unapplied.add(position, position + bytes, 0, 0, false);

@@ -19,6 +19,7 @@ import type { Segment } from './log/segment.ts';
 import { LogStore } from './log-store.ts';
 import { type Owner, type Store, StoreError } from './store.ts';
 import { finishParts, letGo, makeCore, type StoreCore } from './store-parts.ts';
+import { distrustEmptied } from './upkeep/live-places.ts';
 import { type Damage, replayFacts, replayLog } from './upkeep/recovery.ts';
 import { readSavedState, type SavedState } from './upkeep/saved-state.ts';
 
@@ -151,6 +152,7 @@ async function recover(
     hasCheckpoint: checkpoint !== undefined,
     onDamage: options.onDamage ?? (() => {}),
   });
+  distrustEmptied(core.index.hashes, segments);
   const last = segments.all().at(-1);
   const recoveredPosition = last === undefined ? 0 : segments.positionOf(last, last.appendedBytes);
   const active = await chooseActive(core, saved.numberLast, replayPosition, isCut);

@@ -8,19 +8,32 @@ import { HashIndex } from '../../src/engine/index/hash-index.ts';
 import type { LogGeometry } from '../../src/engine/log/segment.ts';
 import { SegmentTable } from '../../src/engine/log/segment-table.ts';
 import { StoreFacts } from '../../src/engine/log/store-facts.ts';
+import type { LogStore } from '../../src/engine/log-store.ts';
+import { openLogStore } from '../../src/engine/open-log-store.ts';
 import {
   type CheckpointSource,
   type LoadedCheckpoint,
   readCheckpoint,
   writeCheckpoint,
 } from '../../src/engine/upkeep/checkpoint.ts';
-import { deadline, seeded } from './suite/harness.ts';
+import { deferred } from '../../src/ranges/waiters.ts';
+import {
+  clock,
+  deadline,
+  durable,
+  identity,
+  random,
+  read,
+  Scribe,
+  seeded,
+} from './suite/harness.ts';
 
 const test = suite('checkpoint');
 
 const geometry: LogGeometry = { segmentBits: 25, unitBits: 3, seedHigh: 1, seedLow: 2 };
 const path = '/data/checkpoint';
 const EMPTY = new Uint8Array(0);
+const later = (): Promise<void> => new Promise((resolve) => clock.defer(resolve));
 
 interface Written {
   readonly disk: MemoryDisk;
@@ -147,6 +160,70 @@ test(
     written.disk.open = openFile;
     await written.disk.unlink(path);
     assert.is((await load(written))[0], undefined, 'there is none');
+  }),
+);
+
+/** The next write to a checkpoint waits: it has its moment, and nothing more. */
+function holdCheckpoint(disk: MemoryDisk): { begun: Promise<void>; letGo: () => void } {
+  const openFile = disk.open.bind(disk);
+  const begun = deferred<void>();
+  const released = deferred<void>();
+  disk.open = async (name, mode) => {
+    const file = await openFile(name, mode);
+    if (!name.endsWith('checkpoint.new')) return file;
+    disk.open = openFile;
+    const write = file.write.bind(file);
+    file.write = async (data, offset) => {
+      begun.resolve();
+      await released.promise;
+      await write(data, offset);
+    };
+    return file;
+  };
+  return { begun: begun.promise, letGo: released.resolve };
+}
+
+test(
+  'a segment that is emptied above the replay position stays until it is not needed for the replay',
+  deadline(20_000, async () => {
+    const disk = new MemoryDisk();
+    const openStore = async (on: MemoryDisk): Promise<LogStore> => {
+      const sizes = { cacheBytes: 1 << 22, capacityBytes: 1 << 20, segmentBytes: 1 << 16 };
+      const options = { directory: '/data', clock, random, identity, disk: on, ...sizes };
+      return (await openLogStore({ ...options, compactionBytesPerSecond: 1 << 30 })) as LogStore;
+    };
+    const store = await openStore(disk);
+    const scribe = new Scribe(store, store.createNamespace());
+    const lives: string[] = [];
+    const { begun, letGo } = holdCheckpoint(disk);
+    const held = store.checkpoint();
+    await begun;
+    for (let number = 0; number < 3000; number++) {
+      const isLasting = number % 100 === 0;
+      if (isLasting) lives.push(`lasting-${number}`);
+      scribe.put(isLasting ? `lasting-${number}` : `churn-${number % 50}`, 'v'.repeat(100));
+    }
+    await durable(store);
+    const compacted = store.compact();
+    const before = store.statistics().compactedBytes;
+    while (store.statistics().compactedBytes < before + 500) await later();
+    for (let wait = 0; wait < 50; wait++) await later();
+    letGo();
+    await held;
+    const killed = disk.clone();
+    await compacted;
+    await store.close();
+    // Each life is killed once, and closed once: what one removes, the next one may need.
+    for (const life of [1, 2, 3]) {
+      for (const on of [killed.clone(), killed]) {
+        const again = await openStore(on);
+        for (const key of lives) {
+          const value = await read(again, scribe.namespace, key);
+          assert.is(value?.length, 100, `${key} in life ${life}`);
+        }
+        await again.close();
+      }
+    }
   }),
 );
 

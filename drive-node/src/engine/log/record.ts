@@ -22,7 +22,7 @@
 // position tells recovery which holes can be torn writes and which can only be damage.
 
 import { crc32 } from 'node:zlib';
-import { limits, PLACED_KEY_BYTES_MAX } from '@piton/protocol';
+import { PLACED_KEY_BYTES_MAX } from '@piton/protocol';
 import type { LogRecord, SessionEntry } from '../store.ts';
 
 export const HEADER_BYTES = 40;
@@ -50,10 +50,11 @@ export const StoreRecordKind = {
 } as const;
 const KIND_MAX = 6;
 
-/** A snapshot of many states may be larger than any value. */
-export const VALUE_BYTES_MAX: number = 8 * limits.VALUE_BYTES_MAX;
-export const RECORD_BYTES_MAX: number =
-  HEADER_BYTES + SESSION_BYTES + ORIGIN_BYTES + PLACED_KEY_BYTES_MAX + VALUE_BYTES_MAX;
+/** What the three bytes of the length can say. */
+export const RECORD_BYTES_MAX: number = 0xff_ffff;
+/** A snapshot of many states may be larger than any value. Whoever writes one looks at this bound: nothing else does. */
+export const VALUE_BYTES_MAX: number =
+  RECORD_BYTES_MAX - (HEADER_BYTES + SESSION_BYTES + ORIGIN_BYTES + PLACED_KEY_BYTES_MAX);
 
 /** What a record carries beside what its owner gave. */
 export interface RecordExtra {

@@ -31,6 +31,21 @@ export async function liveOffsets(
   return offsets;
 }
 
+/**
+ * After a replay. A checkpoint may call a segment emptied that lies above its replay position: then the replay has
+ * found the originals again, and a copy that was not in memory stands behind its original. What the index points
+ * to is not empty, whatever was saved.
+ */
+export function distrustEmptied(hashes: HashIndex, segments: SegmentTable): void {
+  const emptied = segments.all().filter(({ isEmptied }) => isEmptied);
+  if (emptied.length === 0) return;
+  const slots = new Set<number>();
+  for (let slot = 0; slot < hashes.directoryLength; slot++) {
+    hashes.forEachPlace(slot, (place) => slots.add(segments.slotOf(place)));
+  }
+  for (const segment of emptied) segment.isEmptied = !slots.has(segment.slot);
+}
+
 /** Answers for offsets that are asked in ascending order. */
 export class LiveOffsets {
   readonly #offsets: Float64Array;
