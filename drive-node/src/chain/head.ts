@@ -340,5 +340,5 @@ function sessionOf(replica: Replica, { session }: WriteRequest): Session | undef
 }
 
 function coldName(replica: Replica, request: WriteRequest): string {
-  return `${replica.namespace}/${request.key.toString('latin1')}`;
+  return `${replica.namespace}/${Buffer.from(request.key).toString('latin1')}`;
 }

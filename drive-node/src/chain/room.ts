@@ -31,20 +31,20 @@ export class Room {
 
   /** What the predecessor of a range copy is told; undefined: there is plenty. */
   behindPredecessorOf({ roomBehind }: Replica): number | undefined {
-    const room = Math.min(this.#own, roomBehind);
+    const room = Math.min(this.#own(), roomBehind);
     return room < PLENTY_BYTES ? room : undefined;
   }
 
   /** Whether it has changed so much since the last call that every predecessor should hear of it. */
   takeChange(): boolean {
-    const level = levelOf(this.#own);
+    const level = levelOf(this.#own());
     if (level === this.#toldLevel) return false;
     this.#toldLevel = level;
     return true;
   }
 
   /** Of each range. */
-  get #own(): number {
+  #own(): number {
     const { putBytesFree } = this.#store;
     const ranges = Math.max(1, this.#routes.replicas.size);
     return putBytesFree === 0 ? 0 : Math.max(1, Math.floor(putBytesFree / (2 * ranges)));

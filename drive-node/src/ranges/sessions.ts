@@ -52,6 +52,8 @@ export class SessionTable {
   readonly #sessions: Map<number, Session[]> = new Map();
   #count = 0;
   #resultCount = 0;
+  /** The one that was found last: each write asks for it twice, and the writes of a frame are of one session. */
+  #latest: Session | undefined;
 
   get sessionCount(): number {
     return this.#count;
@@ -62,10 +64,13 @@ export class SessionTable {
   }
 
   find(high: number, low: number): Session | undefined {
+    const latest = this.#latest;
+    if (latest !== undefined && latest.low === low && latest.high === high) return latest;
     const candidates = this.#sessions.get(low);
     if (candidates === undefined) return undefined;
-    for (const session of candidates) if (session.high === high) return session;
-    return undefined;
+    const found = candidates.find((session) => session.high === high);
+    if (found !== undefined) this.#latest = found;
+    return found;
   }
 
   /** What is remembered of a write number. */
@@ -109,6 +114,7 @@ export class SessionTable {
 
   /** Drops sessions that have been silent for longer than any retry may live. */
   expire(nowMs: number): void {
+    this.#latest = undefined;
     for (const [low, candidates] of this.#sessions) {
       const kept = candidates.filter(
         (session) => nowMs - session.lastUsedMs < limits.SESSION_IDLE_MS,

@@ -29,7 +29,7 @@ export interface ReadRequest extends Waiter {
   readonly rangeId: number;
   readonly epoch: number;
   /** A view of the frame. */
-  readonly key: Buffer;
+  readonly key: Uint8Array;
 }
 
 export interface ReadParts {

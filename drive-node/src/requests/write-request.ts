@@ -10,8 +10,8 @@ export interface WriteRequest extends Waiter {
   readonly flags: number;
   readonly rangeId: number;
   readonly epoch: number;
-  readonly key: Buffer;
-  readonly value: Buffer;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
   readonly valueTag: number;
   readonly ifVersion: number;
   readonly increment: bigint;

@@ -66,7 +66,7 @@ export interface BatchContext {
 }
 
 const TABLE_BYTES_START = 4096;
-const NO_KEY: Buffer = Buffer.alloc(0);
+const NO_KEY = new Uint8Array(0);
 
 /** Gathers the operations of one frame. Used again after `finish`. */
 export class BatchWriter {
@@ -161,11 +161,14 @@ export class BatchReader {
   ifVersion = 0;
   valueTag = 0;
   valueBytes = 0;
-  key: Buffer;
+  key: Uint8Array;
 
   readonly #payload: Buffer;
   /** The same bytes: a DataView reads numbers in half the time of a Buffer. */
   readonly #fields: DataView;
+  /** Where the payload lies: views are made of it, which takes a third of the time of `subarray` of a Buffer. */
+  readonly #memory: ArrayBufferLike;
+  readonly #memoryAt: number;
   readonly #tableBytes: number;
   #remaining: number;
   #tableAt = 0;
@@ -182,6 +185,8 @@ export class BatchReader {
     this.lowestOutstanding = checkCount('batch: outstanding', lowest, Number.MAX_SAFE_INTEGER);
     this.#payload = frame.payload;
     this.#fields = fieldsOf(frame.payload);
+    this.#memory = frame.payload.buffer;
+    this.#memoryAt = frame.payload.byteOffset;
     this.#remaining = this.count;
     this.#valueAt = this.#tableBytes;
     this.key = NO_KEY;
@@ -208,7 +213,7 @@ export class BatchReader {
     const keyAt = at + (isWrite ? WRITE_FIXED_BYTES : READ_FIXED_BYTES);
     this.#need(keyAt + keyBytes);
     if (isWrite) this.#readWriteFields(at);
-    this.key = payload.subarray(keyAt, keyAt + keyBytes);
+    this.key = new Uint8Array(this.#memory, this.#memoryAt + keyAt, keyBytes);
     this.#tableAt = keyAt + keyBytes;
     if (this.#valueAt + this.valueBytes > payload.length) {
       throw new MalformedFrameError('batch: a value ends behind its frame');
@@ -217,8 +222,8 @@ export class BatchReader {
   }
 
   /** A view of the current value. */
-  value(): Buffer {
-    return this.#payload.subarray(this.#valueAt, this.#valueAt + this.valueBytes);
+  value(): Uint8Array {
+    return new Uint8Array(this.#memory, this.#memoryAt + this.#valueAt, this.valueBytes);
   }
 
   /** What an increment adds. Throws RangeError for any other operation. */

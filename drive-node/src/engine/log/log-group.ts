@@ -11,7 +11,7 @@
 import type { Pieces } from '../disk/disk.ts';
 import {
   type AnyRecord,
-  checksumOf,
+  checksumIn,
   encodeHead,
   LARGE_VALUE_BYTES,
   type RecordExtra,
@@ -60,13 +60,19 @@ export class LogGroup implements RecordSpace {
   /** The value behind run n is number n. */
   readonly #values: OutsideValue[] = [];
   readonly #runs: Run[];
+  #buffer: ArrayBuffer;
 
   constructor(segment: Segment, start: number, buffer: ArrayBuffer) {
     this.segment = segment;
     this.start = start;
+    this.#buffer = buffer;
     this.bytes = new Uint8Array(buffer);
     this.words = new Uint32Array(buffer);
     this.#runs = [{ offset: start, from: 0, to: 0 }];
+  }
+
+  get buffer(): ArrayBuffer {
+    return this.#buffer;
   }
 
   get end(): number {
@@ -85,8 +91,8 @@ export class LogGroup implements RecordSpace {
     this.bytes.set(record.value, valueAt);
     for (let end = at + length; end < at + padded; end++) this.bytes[end] = 0;
     const start = this.segment.checksumStart(this.end);
-    this.words[at >>> 2] = checksumOf(this.bytes, at, length, start);
-    this.#lastRun.to += padded;
+    this.words[at >>> 2] = checksumIn(this.#buffer, at, length, start);
+    this.#lastRun().to += padded;
     this.length += padded;
   }
 
@@ -101,14 +107,14 @@ export class LogGroup implements RecordSpace {
     const start = this.segment.checksumStart(offset);
     this.words[headFrom >>> 2] = splitChecksum(this.bytes, headFrom, headBytes, value, start);
     this.#values.push({ offset, headFrom, headBytes, value, isMoved });
-    this.#lastRun.to += headBytes;
+    this.#lastRun().to += headBytes;
     this.length += padded;
     this.#beginRun(padded - length);
   }
 
   /** Behind a value that lies outside come its zeros, then records that are aligned again. */
   #beginRun(zeroBytes: number): void {
-    const to = Math.ceil((this.#lastRun.to + zeroBytes) / ALIGNMENT) * ALIGNMENT;
+    const to = Math.ceil((this.#lastRun().to + zeroBytes) / ALIGNMENT) * ALIGNMENT;
     const from = to - zeroBytes;
     this.bytes.fill(0, from, to);
     this.#runs.push({ offset: this.end - zeroBytes, from, to });
@@ -116,7 +122,7 @@ export class LogGroup implements RecordSpace {
 
   /** Makes sure that `bytes` more fit; gives where in the buffer they begin. */
   #reserve(bytes: number): number {
-    const at = this.#lastRun.to;
+    const at = this.#lastRun().to;
     const needed = at + bytes + 2 * ALIGNMENT;
     if (needed > this.bytes.length) this.#grow(needed);
     return at;
@@ -180,17 +186,19 @@ export class LogGroup implements RecordSpace {
     return pieces;
   }
 
-  get #lastRun(): Run {
+  #lastRun(): Run {
     return this.#runs[this.#runs.length - 1] as Run;
   }
 
   #grow(needed: number): void {
     let size = this.bytes.length;
     while (size < needed) size *= 2;
-    const larger = new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
-    larger.set(this.bytes.subarray(0, this.#lastRun.to));
-    this.bytes = larger;
-    this.words = new Uint32Array(larger.buffer);
+    const larger = Buffer.allocUnsafeSlow(size).buffer as ArrayBuffer;
+    const bytes = new Uint8Array(larger);
+    bytes.set(this.bytes.subarray(0, this.#lastRun().to));
+    this.#buffer = larger;
+    this.bytes = bytes;
+    this.words = new Uint32Array(larger);
   }
 }
 
@@ -204,7 +212,7 @@ export class GroupPool {
   }
 
   giveBack(group: LogGroup): void {
-    const buffer = group.bytes.buffer as ArrayBuffer;
+    const { buffer } = group;
     if (buffer.byteLength <= GROUP_BYTES_KEPT && this.#spares.length < SPARES_MAX) {
       this.#spares.push(buffer);
     }

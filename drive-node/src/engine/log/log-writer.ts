@@ -213,7 +213,7 @@ export class LogWriter {
 
   /** One write or one flush. The next one begins at the end of a turn, too: what has just come goes along. */
   async #run(): Promise<void> {
-    if (this.#isRunning || this.#failure !== undefined || !this.#hasWork) return;
+    if (this.#isRunning || this.#failure !== undefined || !this.#hasWork()) return;
     this.#isRunning = true;
     try {
       await this.#step();
@@ -223,10 +223,10 @@ export class LogWriter {
       this.#isRunning = false;
     }
     for (const resolve of this.#idle.splice(0)) resolve();
-    if (this.#failure === undefined && this.#hasWork) this.#schedule();
+    if (this.#failure === undefined && this.#hasWork()) this.#schedule();
   }
 
-  get #hasWork(): boolean {
+  #hasWork(): boolean {
     return this.#queue.length > 0 || this.#current !== undefined || this.#isFlushWanted;
   }
 

@@ -47,12 +47,12 @@ export class LogSpace {
 
   /** By how much the log may become longer at all. */
   get roomBytes(): number {
-    return Math.min(this.#capacityLeft, this.#deviceLeft);
+    return Math.min(this.#capacityLeft(), this.#deviceLeft());
   }
 
   /** The device, and not the capacity, leaves no room for puts. */
   get isDeviceShort(): boolean {
-    return this.#deviceLeft <= this.#reserveBytes;
+    return this.#deviceLeft() <= this.#reserveBytes;
   }
 
   noteDevice(freeBytes: number): void {
@@ -60,11 +60,11 @@ export class LogSpace {
     this.#usedBytesThen = this.#segments.usedBytes;
   }
 
-  get #capacityLeft(): number {
+  #capacityLeft(): number {
     return this.capacityBytes - this.#segments.usedBytes;
   }
 
-  get #deviceLeft(): number {
+  #deviceLeft(): number {
     return this.#deviceBytes - (this.#segments.usedBytes - this.#usedBytesThen);
   }
 
@@ -79,7 +79,7 @@ export class LogSpace {
   }
 
   refusal(): StoreError {
-    return new StoreError('no-space', `no room for a put: ${this.#why}`);
+    return new StoreError('no-space', `no room for a put: ${this.#why()}`);
   }
 
   /**
@@ -92,13 +92,13 @@ export class LogSpace {
 
   #check(bytes: number, reserveShare: number): void {
     // What the device has is not asked: it is there for these, and what does not fit after all waits for room.
-    if (bytes <= this.#capacityLeft - this.#reserveBytes * (1 - reserveShare)) return;
-    throw new StoreError('no-space', `no room: ${this.#why}`);
+    if (bytes <= this.#capacityLeft() - this.#reserveBytes * (1 - reserveShare)) return;
+    throw new StoreError('no-space', `no room: ${this.#why()}`);
   }
 
-  get #why(): string {
+  #why(): string {
     if (this.isDeviceFull) return 'the device is full';
-    if (this.#deviceLeft < this.#capacityLeft) return 'the device is nearly full';
+    if (this.#deviceLeft() < this.#capacityLeft()) return 'the device is nearly full';
     return `${this.capacityBytes} bytes are in use`;
   }
 }
