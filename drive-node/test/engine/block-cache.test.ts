@@ -41,6 +41,18 @@ test('a block that is found has the content of that block', () => {
   assert.ok(found > 2000, `${found} were found`);
 });
 
+test('while a log is written, what came last stays', () => {
+  const cache = new BlockCache(512 * BLOCK_BYTES, 16 << 20);
+  const segment = segmentIn(0);
+  const written = 2048;
+  for (let number = 0; number < written; number++) {
+    cache.addWritten(segment, number * BLOCK_BYTES, contentOf(segment, number));
+  }
+  for (let number = written - 256; number < written; number++) {
+    assert.ok(cache.find(segment, number, BLOCK_BYTES) >= 0, `block ${number} is there`);
+  }
+});
+
 test('the block at the end of the log grows, and only what is there is found', () => {
   const cache = new BlockCache(1, 1 << 20);
   const segment = segmentIn(0);

@@ -272,7 +272,8 @@ test(
     const whole = 3000 * (1000 + 20 + 8 + 5);
     assert.ok(half > whole / 6, `${half} of ${whole} bytes before the crash`);
     const all = traffic.bytes - 3000 * 28;
-    assert.ok(all < whole * 1.15, `${all} bytes in all, thin entries left out; ${whole} once`);
+    // Two pages may be under way, and go again.
+    assert.ok(all < whole * 1.2, `${all} bytes in all, thin entries left out; ${whole} once`);
     await world.install(record(1, 3, ['n']), ['a', 'n']);
     await check(scene, 'n', 3, values(3000, 'x'.repeat(1000)));
   }),

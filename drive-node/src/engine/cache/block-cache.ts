@@ -3,7 +3,8 @@
 // All blocks lie in one arena outside the heap, shared with the reader thread, which reads straight
 // into it. A block of the log may lie in any of eight places, its *set*; what there is to know about
 // a set is 64 bytes side by side, so that a look-up costs one access to memory, and the cost does
-// not grow with the log. Within a set who was not used since the last round goes first (CLOCK).
+// not grow with the log. Within a set a hand goes round, and who was not used since
+// it came by last goes first (CLOCK). A round that always began at the same place would take out what came last.
 //
 // A block holds the first `validBytes` of its piece of a segment: the block at the end of the log
 // grows as groups are written. What the log wrote itself is *trusted*; what came from the device is
@@ -31,12 +32,15 @@ export class BlockCache {
   readonly arena: Uint8Array;
   readonly #sets: number;
   readonly #words: Uint32Array;
+  /** Of each set the way that is looked at next when one has to go. */
+  readonly #hands: Uint8Array;
   readonly #blocksPerSegment: number;
 
   constructor(cacheBytes: number, segmentBytes: number) {
     this.#sets = Math.max(SETS_MIN, Math.floor(cacheBytes / BLOCK_BYTES / WAYS));
     this.arena = new Uint8Array(new SharedArrayBuffer(this.#sets * WAYS * BLOCK_BYTES));
     this.#words = new Uint32Array(this.#sets * SET_WORDS);
+    this.#hands = new Uint8Array(this.#sets);
     this.#blocksPerSegment = Math.ceil(segmentBytes / BLOCK_BYTES);
   }
 
@@ -56,7 +60,7 @@ export class BlockCache {
   }
 
   get bytes(): number {
-    return this.arena.length + this.#words.byteLength;
+    return this.arena.length + this.#words.byteLength + this.#hands.byteLength;
   }
 
   /** Arena block that holds the bytes of `number` up to `validBytes` of it, or -1. */
@@ -171,8 +175,11 @@ export class BlockCache {
   /** Gives the place of the first who was not used lately to another log block; -1 if none can go. */
   #take(key: number): number {
     const first = this.#setOf(key);
+    const set = first / WAYS;
+    const hand = this.#hands[set] as number;
     for (let step = 0; step < 2 * WAYS; step++) {
-      const block = first + (step % WAYS);
+      const way = (hand + step) % WAYS;
+      const block = first + way;
       const notes = this.#notes(block);
       if ((notes & LOADING) !== 0) continue;
       if ((notes & USED) !== 0) {
@@ -180,6 +187,7 @@ export class BlockCache {
         continue;
       }
       this.#words[keyWord(block)] = key;
+      this.#hands[set] = (way + 1) % WAYS;
       return block;
     }
     return -1;
