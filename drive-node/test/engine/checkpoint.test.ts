@@ -195,12 +195,16 @@ test(
     const store = await openStore(disk);
     const scribe = new Scribe(store, store.createNamespace());
     const lives: string[] = [];
+    const gone = Array.from({ length: 30 }, (_, number) => `gone-${number}`);
+    for (const key of gone) scribe.put(key, 'v');
+    await durable(store);
     const { begun, letGo } = holdCheckpoint(disk);
     const held = store.checkpoint();
     await begun;
     for (let number = 0; number < 3000; number++) {
       const isLasting = number % 100 === 0;
       if (isLasting) lives.push(`lasting-${number}`);
+      if (isLasting) scribe.delete(gone[number / 100] as string);
       scribe.put(isLasting ? `lasting-${number}` : `churn-${number % 50}`, 'v'.repeat(100));
     }
     await durable(store);
@@ -213,16 +217,21 @@ test(
     const killed = disk.clone();
     await compacted;
     await store.close();
-    // Each life is killed once, and closed once: what one removes, the next one may need.
-    for (const life of [1, 2, 3]) {
-      for (const on of [killed.clone(), killed]) {
-        const again = await openStore(on);
-        for (const key of lives) {
-          const value = await read(again, scribe.namespace, key);
-          assert.is(value?.length, 100, `${key} in life ${life}`);
-        }
-        await again.close();
+    const check = async (again: LogStore, when: string): Promise<void> => {
+      for (const key of [...lives, ...gone]) {
+        const expected = lives.includes(key) ? 100 : undefined;
+        const value = await read(again, scribe.namespace, key);
+        assert.is(value?.length, expected, `${key} ${when}`);
       }
+    };
+    // What one life removes the next one may need, be it killed or closed.
+    for (const life of [1, 2, 3]) {
+      const again = await openStore(killed);
+      await check(again, `in life ${life}`);
+      const after = await openStore(killed.clone());
+      await check(after, `after life ${life}`);
+      await after.close();
+      await again.close();
     }
   }),
 );

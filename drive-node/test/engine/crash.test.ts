@@ -196,4 +196,24 @@ for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
   );
 }
 
+for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+  test(
+    `power cuts while checkpoints and compaction are under way: seed ${seed}`,
+    deadline(60_000, async () => {
+      const run = new PowerCutRun({
+        ...{ seed: seed + 1000, keys: 120, segmentBytes: 1 << 16, isBusy: true },
+        checkpointLossShare: seed % 3 === 0 ? 0.5 : 0,
+      });
+      await run.open();
+      for (let round = 0; round < 12; round++) {
+        await run.write(Math.floor(run.random() * 900));
+        if (run.random() < 0.2) await run.closeAndOpen();
+        else await run.cut();
+      }
+      assert.equal(run.damages, [], 'a torn write is not damage');
+      await run.store.close();
+    }),
+  );
+}
+
 test.run();

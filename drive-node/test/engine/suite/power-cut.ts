@@ -50,11 +50,14 @@ export interface PowerCutOptions {
   readonly segmentBytes: number;
   /** The checkpoint is lost or damaged in so many of the cuts. */
   readonly checkpointLossShare: number;
+  /** Checkpoints and compaction run beside the writes, on a device that takes its time. */
+  readonly isBusy?: boolean;
 }
 
 export class PowerCutRun {
   readonly random: () => number;
-  readonly disk: MemoryDisk;
+  /** A new one after each cut: the process that died must not reach it. */
+  disk: MemoryDisk;
   readonly #options: PowerCutOptions;
   #keyIndex = new MemoryKeyIndex();
   #owner = new RememberingOwner();
@@ -65,6 +68,7 @@ export class PowerCutRun {
   #waiting: { record: LogRecord; appended: Appended }[] = [];
   #statesWritten = 0;
   #statesDurable = 0;
+  #lives = 0;
   cutRecords = 0;
   damages: Damage[] = [];
 
@@ -80,6 +84,8 @@ export class PowerCutRun {
 
   async open(): Promise<void> {
     this.#owner = new RememberingOwner();
+    const { isBusy = false } = this.#options;
+    if (isBusy) this.disk.delay = () => this.#takeTime();
     const store = await openLogStore({
       directory: '/data',
       clock,
@@ -89,7 +95,7 @@ export class PowerCutRun {
       owner: this.#owner,
       cacheBytes: this.random() < 0.5 ? 1 : 1 << 20,
       segmentBytes: this.#options.segmentBytes,
-      capacityBytes: 1 << 26,
+      capacityBytes: isBusy ? 1 << 22 : 1 << 26,
       checkpointBytes: 1 << 17,
       compactionBytesPerSecond: 1 << 30,
       openKeyIndex: async () => this.#keyIndex,
@@ -109,17 +115,35 @@ export class PowerCutRun {
       if (dice < 0.01) this.#drop();
       else if (dice < 0.02) this.#putState();
       else this.#writeOne(dice < 0.25);
+      if (this.#options.isBusy === true) this.#beginUpkeep();
       if (this.random() < 0.1) await this.#turn();
       if (this.random() < 0.05) this.#applySome();
     }
   }
 
+  #beginUpkeep(): void {
+    const dice = this.random();
+    if (dice < 0.01) this.store.checkpoint().catch(() => undefined);
+    else if (dice < 0.02) this.store.compact().catch(() => undefined);
+  }
+
+  async #takeTime(): Promise<void> {
+    for (let turns = Math.floor(this.random() * 4); turns > 0; turns--) await this.#turn();
+  }
+
   /** The power goes; then the store is opened again and compared. */
   async cut(): Promise<void> {
     const durable = this.store.durablePosition as number;
+    this.#lives++;
     this.disk.crash();
     this.#keyIndex = this.random() < 0.3 ? new MemoryKeyIndex() : this.#keyIndex.clone();
+    const after = this.disk.clone();
+    const dead = async (): Promise<never> => {
+      throw new Error('the process is gone');
+    };
+    Object.assign(this.disk, { open: dead, rename: dead, unlink: dead });
     await this.#abandon();
+    this.disk = after;
     if (this.random() < this.#options.checkpointLossShare) this.#loseCheckpoint();
     await this.open();
     this.#truncateHistory(durable);
@@ -203,9 +227,11 @@ export class PowerCutRun {
       ['counter', bytes(String(number))],
       [`other-${number % 5}`, undefined],
     ]);
+    const life = this.#lives;
     this.store.putStates(changes).then(
       () => {
-        this.#statesDurable = Math.max(this.#statesDurable, number);
+        // What a process learns after its death it tells nobody.
+        if (life === this.#lives) this.#statesDurable = Math.max(this.#statesDurable, number);
       },
       () => undefined,
     );
