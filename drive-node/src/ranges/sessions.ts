@@ -68,9 +68,13 @@ export class SessionTable {
     if (latest !== undefined && latest.low === low && latest.high === high) return latest;
     const candidates = this.#sessions.get(low);
     if (candidates === undefined) return undefined;
-    const found = candidates.find((session) => session.high === high);
-    if (found !== undefined) this.#latest = found;
-    return found;
+    // Not with `candidates.find`: the function would keep `high`, and memory for that is taken at each call.
+    for (const session of candidates) {
+      if (session.high !== high) continue;
+      this.#latest = session;
+      return session;
+    }
+    return undefined;
   }
 
   /** What is remembered of a write number. */
