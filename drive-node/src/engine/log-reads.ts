@@ -45,11 +45,11 @@ export class LogReads {
     const result = this.#parts.index.lookUp(namespace, key);
     if (result === Lookup.found) return this.#found();
     if (result === Lookup.absent) return undefined;
-    if (result === Lookup.damaged) return this.#mend(namespace, key.slice(), damagedRecord());
+    if (result === Lookup.damaged) return this.#mend(namespace, key, damagedRecord());
     if (this.#parts.reader.outstanding >= COLD_READS_MAX) {
       return Promise.reject(new StoreError('busy', 'too many reads wait for the device'));
     }
-    return this.#getCold(namespace, key.slice(), true);
+    return this.#getCold(namespace, key, true);
   }
 
   mendWith(mender: Mender): void {

@@ -213,7 +213,7 @@ export interface Store {
 
   /**
    * The visible record of a key. What is in memory is answered at once; a promise means a cold
-   * read, which never blocks the event loop. Rejects with StoreError `checksum` when the record is
+   * read, which never blocks the event loop: the key must not change before it settles. Rejects with StoreError `checksum` when the record is
    * damaged, and the mender, if there is one, has not got it anew: it is never served.
    */
   get(

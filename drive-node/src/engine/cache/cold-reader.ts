@@ -60,10 +60,9 @@ export class ColdReader {
   readonly #cache: BlockCache;
   readonly #loader: BlockLoader;
   readonly #batchBlocks: number;
-  /** What is being loaded, by its place in the arena. */
-  readonly #loading: (Want | undefined)[];
+  /** What is being loaded, batch by batch. */
+  readonly #loading: (readonly Want[])[] = [];
   #line: Want[] = [];
-  #batches = 0;
   #isScheduled = false;
   readCount = 0;
 
@@ -71,13 +70,12 @@ export class ColdReader {
     this.#clock = clock;
     this.#cache = cache;
     this.#loader = loader;
-    this.#loading = new Array<Want | undefined>(cache.blocks).fill(undefined);
     this.#batchBlocks = Math.min(BATCH_BLOCKS_MAX, 2 * cache.readsMax);
   }
 
   /** Reads waiting and under way. */
   get outstanding(): number {
-    return this.#line.length + this.#batches * this.#batchBlocks;
+    return this.#line.length + this.#loading.length * this.#batchBlocks;
   }
 
   /** Calls back when the block is in the cache, or could not be read. */
@@ -87,7 +85,7 @@ export class ColdReader {
   }
 
   #schedule(): void {
-    if (this.#isScheduled || this.#batches >= BATCHES_MAX) return;
+    if (this.#isScheduled || this.#loading.length >= BATCHES_MAX) return;
     this.#isScheduled = true;
     this.#clock.defer(() => {
       this.#isScheduled = false;
@@ -97,7 +95,7 @@ export class ColdReader {
 
   /** Shares what waits out among the batches that may still be started. */
   #startBatches(): void {
-    const batches = BATCHES_MAX - this.#batches;
+    const batches = BATCHES_MAX - this.#loading.length;
     const share = Math.max(BATCH_BLOCKS_MIN, Math.ceil(this.#line.length / batches));
     for (let batch = 0; batch < batches; batch++) {
       if (this.#line.length === 0) return;
@@ -106,13 +104,15 @@ export class ColdReader {
   }
 
   #startBatch(blocks: number): void {
-    const batch = this.#line.splice(0, blocks);
-    const loading: Want[] = [];
-    for (const want of batch) if (this.#begin(want)) loading.push(want);
-    if (loading.length === 0) return;
-    this.#batches++;
-    this.readCount += loading.length;
-    void this.#loader.load(loading).then((counts) => this.#end(loading, counts));
+    const batch: Want[] = [];
+    this.#loading.push(batch);
+    for (const want of this.#line.splice(0, blocks)) if (this.#begin(want)) batch.push(want);
+    if (batch.length === 0) {
+      this.#loading.pop();
+      return;
+    }
+    this.readCount += batch.length;
+    void this.#loader.load(batch).then((counts) => this.#end(batch, counts));
     if (this.#line.length > 0) this.#schedule();
   }
 
@@ -122,21 +122,26 @@ export class ColdReader {
     if (block >= 0) {
       want.block = block;
       want.bytes = bytesOf(want);
-      this.#loading[block] = want;
       return true;
     }
-    const other = this.#loading[this.#cache.loadingInto(want.segment, want.number)];
+    const other = this.#whoLoads(this.#cache.loadingInto(want.segment, want.number));
     if (other === undefined) this.#line.push(want);
     else other.join(want.first);
     return false;
   }
 
+  #whoLoads(block: number): Want | undefined {
+    if (block < 0) return undefined;
+    for (const batch of this.#loading) {
+      for (const want of batch) if (want.block === block) return want;
+    }
+    return undefined;
+  }
+
   #end(batch: readonly Want[], counts: ArrayLike<number>): void {
-    this.#batches--;
+    this.#loading.splice(this.#loading.indexOf(batch), 1);
     for (let at = 0; at < batch.length; at++) {
-      const want = batch[at] as Want;
-      this.#loading[want.block] = undefined;
-      this.#cache.endLoad(want.block, counts[at] ?? -1);
+      this.#cache.endLoad((batch[at] as Want).block, counts[at] ?? -1);
     }
     for (let at = 0; at < batch.length; at++) {
       (batch[at] as Want).settle((counts[at] ?? -1) >= 0);

@@ -27,10 +27,12 @@ export class ThreadBlockLoader implements BlockLoader {
 
   load(requests: readonly BlockRequest[]): Promise<Int32Array> {
     if (this.#isClosed) return Promise.resolve(new Int32Array(requests.length).fill(-1));
+    let last: Segment | undefined;
     const blocks = new Float64Array(requests.length * BLOCK_NUMBERS);
     for (let position = 0; position < requests.length; position++) {
       const request = requests[position] as BlockRequest;
-      this.#introduce(request.segment);
+      if (request.segment !== last) this.#introduce(request.segment);
+      last = request.segment;
       const at = position * BLOCK_NUMBERS;
       blocks[at] = request.segment.number;
       blocks[at + 1] = request.offset;
