@@ -11,7 +11,7 @@ import {
   type RangeRecord,
   Status,
 } from '@piton/protocol';
-import { withoutMissing } from '../failover/chain-plan.ts';
+import { servingIn, withoutMissing } from '../failover/chain-plan.ts';
 import { DriveFencedError, DriveRefusedError } from '../operations/commands.ts';
 import { CommandMode, type OperationContext, OperationFailedError } from '../operations/context.ts';
 import { tellAll } from '../operations/tell-all.ts';
@@ -68,9 +68,11 @@ export async function takeBack(context: OperationContext): Promise<void> {
     return;
   }
   // Who is fenced must not come back as a serving member of borders that it may not have.
-  if (hasFenced(context, context.range(left).record)) {
+  const { record } = context.range(left);
+  if (hasFenced(context, record)) {
     await wait(context);
-    await persistBack(context, reasonIn(message));
+    // When all are away nobody can be left out: what is persisted is right for whoever comes back.
+    if (hasStanding(context, record)) await persistBack(context, reasonIn(message));
     return;
   }
   await context.fault('merge.backTold');
@@ -79,6 +81,10 @@ export async function takeBack(context: OperationContext): Promise<void> {
     draft.publishRange(context.range(right));
   });
   throw new OperationFailedError(message);
+}
+
+function hasStanding({ services }: OperationContext, { chain }: RangeRecord): boolean {
+  return servingIn(chain).some(({ drive }) => !services.standing.isFenced(drive));
 }
 
 const reasonIn = (message: string): string => message.slice(message.indexOf(': ') + 2);

@@ -235,6 +235,40 @@ test(
   }),
 );
 
+test(
+  'the only member dies while it is taken back: nothing is written until it is back',
+  deadline(LIMIT_MS, async () => {
+    let written = 0;
+    const faultPoint = (at: FaultPoint): void => {
+      if (at === 'merge.backPersisted') written++;
+    };
+    await withCluster(3, { ...FAILOVER, replicas: 1, faultPoint }, async (cluster) => {
+      const stop = startBeating(cluster, LEASE_MS / 6);
+      try {
+        await eventually(() => cluster.drives.every((one) => one.witnesses?.drives.length === 2));
+        const { client } = cluster;
+        const [whole] = (await recordsOf(client)) as [RangeRecord];
+        await client.ended(await client.split(whole.keyspace, key('m')));
+        const only = cluster.drive(whole.chain[0]?.drive as string);
+        const frozen = freeze(only);
+        const operation = await client.merge(whole.keyspace, whole.start);
+        await frozen;
+        only.close();
+        await eventually(() => written > 0);
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        assert.is(written, 1);
+        only.before = async () => {};
+        await only.register();
+        const ended = await client.ended(operation);
+        assert.is(ended.state, 'failed');
+        assert.is((await recordsOf(client)).length, 2);
+      } finally {
+        stop();
+      }
+    });
+  }),
+);
+
 for (const role of ['head', 'tail'] as const) {
   test(
     `the ${role} dies when the head has merged: the others merge without it`,
