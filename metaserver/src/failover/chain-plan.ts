@@ -1,8 +1,8 @@
 // What the chain of a range should be after members failed or came back. Pure: a chain and what is
 // known of its drives in, the next chain out.
 //
-//   serving  fenced, its store failed, or     offline, when another serving member is alive
-//            cut off from other members
+//   serving  fenced, its store failed, or     offline, when another serving member is alive and was
+//            cut off from other members       heard of a moment ago
 //   serving  the only one, and fenced         last: nobody else has every acknowledged write
 //   serving  fenced, like all others          as it is: whoever comes back first goes on, and takes the others out,
 //                                             unless it may lack what they have
@@ -32,6 +32,8 @@ export interface DriveFacts {
   isCutOff(drive: DriveId): boolean;
   /** It may lack what others of the chain have shown: it does not go on without them (unagreed.ts). */
   mayLack(drive: DriveId): boolean;
+  /** It was heard of a moment ago: nobody leaves for one that may have died since. */
+  isHeardNow(drive: DriveId): boolean;
 }
 
 /** Members of a record: those that hold it, and as many that may come back. */
@@ -141,7 +143,8 @@ function withoutLost(
   const isUnjoined = ({ drive }: Member): boolean => facts.isFenced(drive) || facts.isCutOff(drive);
   const isLost = (member: Member): boolean => isUnjoined(member) || facts.hasFailed(member.drive);
   const serving = servingIn(chain);
-  const goesOn = ({ drive }: Member): boolean => facts.isAlive(drive) && !facts.mayLack(drive);
+  const goesOn = ({ drive }: Member): boolean =>
+    facts.isAlive(drive) && !facts.mayLack(drive) && facts.isHeardNow(drive);
   const remainsAlive = serving.some((member) => !isLost(member) && goesOn(member));
   const lost = remainsAlive ? serving.filter(isLost) : [];
   const isGivenUp = (member: Member): boolean =>

@@ -71,6 +71,8 @@ const SWEEP_MS = 5_000;
 const FENCE_RETRY_MS = 1_000;
 /** So many members are left when a full one leaves for nobody: then one more loss is still no loss of data. */
 const ENOUGH_WITHOUT_ONE = 2;
+/** Who goes on alone was heard of within this share of the lease; lease and heartbeat come more often. */
+const HEARD_SHARE = 0.4;
 
 export class Failover implements Standing, RepairFacts {
   readonly #parts: FailoverParts;
@@ -84,6 +86,8 @@ export class Failover implements Standing, RepairFacts {
   readonly #crowded: Crowded = new Crowded((drive) => this.#isFull(drive));
   readonly #steadiness: Steadiness;
   readonly #failed: Set<DriveId> = new Set();
+  /** Others would leave chains in which these stay, but they were not heard of for a moment. */
+  readonly #awaited: Set<DriveId> = new Set();
   readonly #stopping: AbortController = new AbortController();
   #keeper: ChainKeeper | undefined;
   #repairs: Repairs | undefined;
@@ -155,6 +159,7 @@ export class Failover implements Standing, RepairFacts {
     this.#blame();
     for (const gap of gaps) this.lacks(gap);
     this.#noteCrowded(heartbeat);
+    if (this.#awaited.delete(drive)) this.#considerRangesOf(drive);
     const hadFailed = this.#failed.has(drive);
     if (this.hasFailed(drive) === hadFailed) return;
     if (hadFailed) this.#failed.delete(drive);
@@ -238,8 +243,18 @@ export class Failover implements Standing, RepairFacts {
       hasFailed: (drive) => this.hasFailed(drive) || isUnfit(drive),
       isCutOff: (drive) => this.isCutOff(record, drive),
       mayLack: (drive) => this.#unagreed.has(record.id, drive),
+      isHeardNow: (drive) => this.#isHeardNow(drive),
       isForgotten: (drive) => this.#parts.state.drives.get(drive)?.isForgotten === true,
     };
+  }
+
+  /** When it is not, the chains are looked at again with its next heartbeat, or when it is fenced. */
+  #isHeardNow(drive: DriveId): boolean {
+    const { drives, clock, leaseMs } = this.#parts;
+    const heardAtMs = drives.heardAtMs(drive);
+    if (heardAtMs !== undefined && clock.nowMs() - heardAtMs <= HEARD_SHARE * leaseMs) return true;
+    this.#awaited.add(drive);
+    return false;
   }
 
   /** A full member stops the writes of its chain. It leaves when another drive can take its place, or enough stay. */
@@ -339,6 +354,7 @@ export class Failover implements Standing, RepairFacts {
     drives.expel(drive, 'this drive was taken for dead: register again');
     statistics.forget(drive);
     this.#crowded.forget(drive);
+    this.#awaited.delete(drive);
     this.#steadiness.lost(drive);
     this.#parts.membersChanged();
     this.#doubts.tell(drive);

@@ -35,17 +35,18 @@ function textOf(members: readonly Member[] | undefined): string | undefined {
 
 /**
  * `A alive, B fenced, C failed`; who is not named is silent: neither alive nor fenced. `lacking`: alive, started
- * again, and not agreed with the others.
+ * again, and not agreed with the others. `late`: alive, but not heard of for a moment.
  */
 function facts(text: string): DriveFacts {
   const words = new Map(text.split(', ').map((part) => part.split(' ') as [string, string]));
   const is = (word: string) => (drive: DriveId) => words.get(drive) === word;
   return {
-    isAlive: (drive) => is('alive')(drive) || is('lacking')(drive),
+    isAlive: (drive) => is('alive')(drive) || is('lacking')(drive) || is('late')(drive),
     isFenced: is('fenced'),
     hasFailed: is('failed'),
     isCutOff: is('cut'),
     mayLack: is('lacking'),
+    isHeardNow: (drive) => !is('late')(drive),
     isForgotten: is('forgotten'),
   };
 }
@@ -80,6 +81,13 @@ test('who may lack what the others have shown does not go on without them', () =
   assert.is(next('A B C', 'A lacking, B alive, C fenced'), 'A B C-', 'A agrees with B');
   assert.is(next('A B', 'A alive, B fenced'), 'A B-');
   assert.is(next('A! B-', 'A lacking, B alive'), 'A B-', 'the last one has everything');
+});
+
+test('nobody leaves for one that may have died a moment ago', () => {
+  assert.is(next('A B', 'A cut, B late'), undefined);
+  assert.is(next('A B', 'A fenced, B late'), undefined);
+  assert.is(next('A B C', 'A failed, B late, C late'), undefined);
+  assert.is(next('A B C', 'A cut, B late, C alive'), 'B C A-', 'one who was heard of is enough');
 });
 
 test('a member that others cannot reach leaves, serving or syncing, and never the last one', () => {
