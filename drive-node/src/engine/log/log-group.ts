@@ -20,6 +20,7 @@ import {
   splitChecksum,
 } from './record.ts';
 import type { Segment } from './segment.ts';
+import { shortChecksum } from './short-checksum.ts';
 
 const GROUP_RECORDS_MAX = 1024;
 const GROUP_BYTES_MAX = 4 * 1024 * 1024;
@@ -27,6 +28,8 @@ const GROUP_BYTES_FIRST = 256 * 1024;
 const GROUP_BYTES_KEPT = 4 * 1024 * 1024;
 const SPARES_MAX = 3;
 const ALIGNMENT = 8;
+/** Longer records are summed up sooner by zlib. */
+const SHORT_BYTES_MAX = 256;
 
 /** Bytes of the buffer that lie in the file one behind the other. */
 interface Run {
@@ -91,7 +94,10 @@ export class LogGroup implements RecordSpace {
     this.bytes.set(record.value, valueAt);
     for (let end = at + length; end < at + padded; end++) this.bytes[end] = 0;
     const start = this.segment.checksumStart(this.end);
-    this.words[at >>> 2] = checksumIn(this.#buffer, at, length, start);
+    this.words[at >>> 2] =
+      length <= SHORT_BYTES_MAX
+        ? shortChecksum(this.bytes, this.words, at + 4, at + length, start)
+        : checksumIn(this.#buffer, at, length, start);
     this.#lastRun().to += padded;
     this.length += padded;
   }
