@@ -33,7 +33,7 @@ import { DropSweeper } from './upkeep/drop-sweeper.ts';
 import { Verifier } from './upkeep/verifier.ts';
 
 /** What large values may take in addition, when there are any, as a part of the memory for blocks. */
-const LARGE_VALUES_SHARE = 1 / 3;
+const LARGE_VALUES_SHARE = 1 / 2;
 
 export type ProgressListener = (failure?: StoreError) => void;
 
