@@ -45,7 +45,8 @@ function goldenFrame(name: string): Frame {
 test('golden operations are read', () => {
   const reader = new BatchReader(goldenFrame('batch'));
   const read: unknown[] = [];
-  while (reader.next()) read.push([reader.code, reader.operationId, Buffer.from(reader.key).toString()]);
+  while (reader.next())
+    read.push([reader.code, reader.operationId, Buffer.from(reader.key).toString()]);
   assert.equal(read, [
     [1, 1, 'user:1'],
     [3, 2, 'user:1'],
