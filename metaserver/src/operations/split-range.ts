@@ -90,16 +90,18 @@ async function accept(context: OperationContext): Promise<void> {
 
 /**
  * A move that was given up waits for nobody who did not hear of it, and a cut is made at the very next epoch only:
- * who had missed that record would refuse it for as long as this operation has the range.
+ * who had missed that record would refuse it for as long as this operation has the range. Whoever is gone is told when
+ * it registers, and the cut goes on without it.
  */
 async function bringUpToDate(context: OperationContext, record: RangeRecord): Promise<void> {
-  try {
-    for (const { drive } of servingIn(record.chain).reverse()) {
+  for (const { drive } of servingIn(record.chain).reverse()) {
+    try {
       await context.tell(drive, record, CommandMode.wary);
+    } catch (error) {
+      if (error instanceof DriveGoneError) continue;
+      if (!(error instanceof DriveRefusedError)) throw error;
+      throw new OperationFailedError(`range ${record.id} was not cut: ${error.message}`);
     }
-  } catch (error) {
-    if (!(error instanceof DriveGoneError || error instanceof DriveRefusedError)) throw error;
-    throw new OperationFailedError(`range ${record.id} was not cut: ${error.message}`);
   }
 }
 
